@@ -1,0 +1,93 @@
+package model
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"kequn"
+	"kequn/internal/table"
+)
+
+func inputsOf(x *table.Table, w []float64) (cols []Column, inputs *table.Table, notes []string) {
+	order := slices.Clone(x.Columns)
+	slices.SortStableFunc(order, func(a, b *table.Column) int { return strings.Compare(a.Name, b.Name) })
+	inputs = &table.Table{}
+	for _, c := range order {
+		switch {
+		case c.Kind == table.Text:
+			notes = append(notes, fmt.Sprintf("%s: text, not used", c.Name))
+			continue
+		case empty(c, w):
+			notes = append(notes, fmt.Sprintf("%s: no value at all, not used", c.Name))
+			continue
+		case c.Kind == table.Category:
+			want := Column{Name: c.Name, Kind: table.Category, Levels: levels(c, w)}
+			m, _ := matchLevels(c, want)
+			cols, inputs.Columns = append(cols, want), append(inputs.Columns, m)
+		default:
+			cols = append(cols, Column{Name: c.Name, Kind: table.Number})
+			inputs.Columns = append(inputs.Columns, &table.Column{Name: c.Name, Kind: table.Number, Num: c.Floats()})
+		}
+	}
+	return cols, inputs, notes
+}
+
+func empty(c *table.Column, w []float64) bool {
+	for i := range c.Len() {
+		if (w == nil || w[i] > 0) && !c.IsMissing(i) {
+			return false
+		}
+	}
+	return true
+}
+
+func levels(c *table.Column, w []float64) []string {
+	seen := make([]bool, c.Dict.Len())
+	for i, k := range c.Code {
+		if k >= 0 && (w == nil || w[i] > 0) {
+			seen[k] = true
+		}
+	}
+	var out []string
+	for k, ok := range seen {
+		if ok {
+			out = append(out, strings.Clone(c.Dict.At(k)))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func checkValues(y Outcome, w []float64) (rows int, err error) {
+	first, two := math.NaN(), false
+	for i, v := range y.Y {
+		if w != nil {
+			if !(w[i] >= 0) || math.IsInf(w[i], 0) {
+				return 0, fmt.Errorf("model: weight of row %d is %v", i, w[i])
+			}
+			if w[i] == 0 {
+				continue
+			}
+		}
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return 0, fmt.Errorf("model: outcome of row %d is %v", i, v)
+		}
+		if y.Task == kequn.Binary && v != 0 && v != 1 {
+			return 0, fmt.Errorf("model: outcome of row %d is %v, want 0 or 1", i, v)
+		}
+		if rows++; rows == 1 {
+			first = v
+		} else if v != first {
+			two = true
+		}
+	}
+	switch {
+	case rows == 0:
+		return 0, ErrNoRows
+	case !two && y.Task != kequn.Regression:
+		return rows, ErrOneClass
+	}
+	return rows, nil
+}
