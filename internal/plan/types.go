@@ -1,0 +1,148 @@
+// Package plan reads and writes kequn.yaml: datasets and their roles, goals, segments, audiences, offers and campaigns.
+//
+// A plan is text that people edit; writing it back keeps their comments. It never holds a personal value.
+package plan
+
+import (
+	"time"
+
+	"kequn"
+	"kequn/internal/table"
+)
+
+// Plan is what kequn.yaml says. Lists keep the file's order.
+type Plan struct {
+	Zone     string // IANA name; days and zone-less times are of this zone; default UTC
+	Currency string // ISO code of amounts that name none
+	Datasets []Dataset
+	Goals    []Goal
+	Segments []Segmentation
+	Audience []Audience
+	Offers   []Offer
+	Campaign []Campaign
+	Holdout  float64 // share of customers never contacted by any campaign
+}
+
+// Location returns the plan's zone, UTC where the name is empty or unknown (Read refuses unknown names).
+func (p *Plan) Location() *time.Location {
+	if l, err := time.LoadLocation(p.Zone); err == nil {
+		return l
+	}
+	return time.UTC
+}
+
+// Dataset is one table and what its columns are.
+type Dataset struct {
+	Name    string
+	Role    kequn.Role
+	Columns []Column
+}
+
+// Column is one column of a dataset.
+type Column struct {
+	Name     string
+	Kind     table.Kind
+	Role     kequn.ColumnRole
+	Scale    int    // money: decimal digits kept
+	Layout   string // time: layout as sniffed, "" for ISO
+	Currency string // money: ISO code, "" for the plan's
+	From     string // computed at loading: "Quantity * UnitPrice", or "campaign_id.start_date" (by a lookup)
+	Fixed    bool   // an attribute that counts at any cutoff: birth date, sign-up channel
+	// Sensitive attributes (gender, age, ethnicity …) are not used as features unless asked for.
+	Sensitive bool
+}
+
+// Column returns the dataset's column of that name, or nil.
+func (d *Dataset) Column(name string) *Column {
+	for i := range d.Columns {
+		if d.Columns[i].Name == name {
+			return &d.Columns[i]
+		}
+	}
+	return nil
+}
+
+// With returns the dataset's first column of a role, or nil.
+func (d *Dataset) With(role kequn.ColumnRole) *Column {
+	for i := range d.Columns {
+		if d.Columns[i].Role == role {
+			return &d.Columns[i]
+		}
+	}
+	return nil
+}
+
+// Dataset returns the dataset of that name, or nil.
+func (p *Plan) Dataset(name string) *Dataset {
+	for i := range p.Datasets {
+		if p.Datasets[i].Name == name {
+			return &p.Datasets[i]
+		}
+	}
+	return nil
+}
+
+// Goal is a question about the time after the cutoff: whether an event happens, does not happen, or how much.
+// One of Event, Sum, Count and Column is set.
+type Goal struct {
+	Name   string
+	Event  string // dataset, or dataset.type for one type of event: does one happen within the horizon?
+	Absent bool   // the question is turned round: does none happen?
+	Sum    string // dataset.column: the amount within the horizon
+	Count  string // dataset: how many within the horizon (orders, not their lines)
+
+	Column   string // customers.column: a fact learnt later
+	Positive string // its value that counts as yes; "" makes it a number to predict
+
+	Within kequn.Span // horizon
+	Gap    kequn.Span // from the cutoff to the horizon's start
+	Who    string     // rule of the eligible population; "" is every customer with an event before the cutoff
+}
+
+// Task returns what kind of outcome the goal has.
+func (g Goal) Task() kequn.Task {
+	if g.Event != "" || g.Positive != "" {
+		return kequn.Binary
+	}
+	return kequn.Regression
+}
+
+// Segmentation divides all customers into segments.
+type Segmentation struct {
+	Name   string
+	Method string // rfm or behaviour
+	K      int    // behaviour: number of groups, 0 chooses
+	Within kequn.Span
+}
+
+// Audience is a saved rule.
+type Audience struct {
+	Name string
+	Rule string
+}
+
+// Offer is a treatment with its costs, in units of the plan's currency.
+type Offer struct {
+	Name       string
+	Arm        string  // what the sends dataset calls it; "" is Name
+	Fixed      float64 // cost once, if anybody gets it
+	Contact    float64 // cost of one contact
+	Redemption float64 // cost of one redeemed offer (a coupon's face value)
+	Rate       float64 // share of the order's amount given away on redemption
+}
+
+// Campaign is a decision to be made: who gets which offer.
+type Campaign struct {
+	Name     string
+	Goal     string   // the goal whose amount is worth money
+	Offers   []string // competing offers; one a person
+	Margin   float64  // share of the amount that is earned
+	Value    float64  // margin of one positive outcome where the goal has no amount
+	Budget   float64  // 0 is no limit
+	Control  float64  // share of the chosen kept as control
+	Channel  string   // consent needed for it; "" needs none
+	Audience string   // rule or name; "" is everybody eligible
+	Exclude  string   // rule of the suppressed
+	History  string   // campaign in sends whose randomised arms teach uplift; "" looks for one
+	Within   kequn.Span
+}
