@@ -33,11 +33,11 @@ type Data interface {
 // Columns that every dataset of customers has in the store, whatever the file called them. They may be asked for in a
 // [table.Want]; datasets without event time (customers) have no TimeColumn.
 const (
-	CustomerColumn = "_customer" // Text
-	TimeColumn     = "_time"     // Time: when it happened
-	KnownColumn    = "_known"    // Time: when it was known; equal to TimeColumn where nothing else was said
-	SeqColumn      = "_seq"      // Integer: order of arrival, unique within a dataset
-	IDColumn       = "_id"       // Text: the declared id, where there is one
+	CustomerColumn = query.CustomerColumn // Text
+	TimeColumn     = query.TimeColumn     // Time: when it happened
+	KnownColumn    = query.KnownColumn    // Time: when it was known; equal to TimeColumn where nothing else was said
+	SeqColumn      = query.SeqColumn      // Integer: order of arrival, unique within a dataset
+	IDColumn       = query.IDColumn       // Text: the declared id, where there is one
 )
 
 // Dataset is a dataset's definition and facts.

@@ -24,7 +24,7 @@ type Op string
 // Not, And and Or are two-valued, so that X and not X are disjoint and together everybody.
 const (
 	Const Op = "const" // Value
-	Attr  Op = "attr"  // column Name of a table with one value per customer, Dataset, as known at the cutoff
+	Attr  Op = "attr"  // column Name of a table with one value per customer, Dataset, as known at the cutoff; see CustomerID
 	Field Op = "field" // column Name of the row at hand; only inside Agg.Where and steps
 	AggOp Op = "agg"   // Agg
 	SeqOp Op = "seq"   // Seq: Bool
@@ -59,10 +59,32 @@ const (
 	Max   Op = "max"
 	If    Op = "if"       // Args: condition, then, else
 	Else  Op = "coalesce" // the first of Args that is not missing
+	Label Op = "string"   // Args[0] as text: shortest decimal number, RFC 3339 in UTC, true or false: Text
 
 	DaysBetween Op = "days_between" // whole and part days from Args[0] to Args[1], both Time: Number
 	YearsSince  Op = "years_since"  // full calendar years from Args[0] to the cutoff, in the zone: Number
 )
+
+// Columns that every dataset of customers has in the store, whatever the file called them. Fields and the columns of
+// aggregates that hold the customer, the time and so on go by these names.
+const (
+	CustomerColumn = "_customer" // Text
+	TimeColumn     = "_time"     // Time: when it happened
+	KnownColumn    = "_known"    // Time: when it was known; equal to TimeColumn where nothing else was said
+	SeqColumn      = "_seq"      // Integer: order of arrival, unique within a dataset
+	IDColumn       = "_id"       // Text: the declared id, where there is one
+)
+
+// Datasets that the house computes itself: one row per customer, read by Attr like a customer table whose columns are all
+// fixed. They are there only where somebody has put them beside the loaded datasets.
+const (
+	ScoreSet      = "_score"      // Number: a column per goal, the chosen model's score
+	PercentileSet = "_percentile" // Number: a column per goal, the share of scored customers whose score is not higher
+	SegmentSet    = "_segment"    // Text: a column per segmentation
+)
+
+// CustomerID returns the customer's own id: an Attr of no dataset.
+func CustomerID() *Node { return AttrOf("", CustomerColumn, Text) }
 
 // Node is one operation with its operands.
 type Node struct {
@@ -148,7 +170,8 @@ type Step struct {
 
 // Sequence is true for a customer with rows that meet the steps in order.
 //
-// A step's row comes strictly later than the one before, or at the same time and later in the store's order.
+// A step's row comes strictly later than the one before, or at the same time and later in the store's order: rows of
+// one dataset in their sorted order, rows of two datasets in the order of the datasets in the plan.
 // Gap, if not zero, is the most time between consecutive steps. Same names a column in which all rows of the match hold
 // the same value (missing matches nothing). Without: no row meeting it lies strictly between the first and the last step.
 type Sequence struct {
