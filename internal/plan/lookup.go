@@ -1,32 +1,52 @@
 package plan
 
-import "kequn"
+import (
+	"strings"
 
-// LookupOf returns the lookup dataset keyed by a column of another dataset, or nil: the one whose key column has the same
-// name; failing that, for an item, the lookup called items or products; failing that, for an item or key, the only lookup.
-func LookupOf(sets []Dataset, column Column) *Dataset {
-	var lookups []*Dataset
-	for i := range sets {
-		if d := &sets[i]; d.Role == kequn.Lookup && d.With(kequn.ColKey) != nil {
-			if d.With(kequn.ColKey).Name == column.Name {
-				return d
-			}
-			lookups = append(lookups, d)
+	"kequn"
+)
+
+// LookupOf splits the name "column.attribute" and finds the lookup dataset that it goes through: one whose key column has
+// the same name as the column; else one called like the column (product_id: product or products); else the only lookup
+// that has the attribute. It returns the column, the position of the lookup in datasets and the attribute. A name without
+// a dot, or one that is a column's own name, has position −1 and no attribute; one that no lookup answers is a plan error.
+//
+// own are the columns of the dataset that the name is used on.
+func LookupOf(datasets []Dataset, own []Column, name string) (column string, lookup int, attribute string, err error) {
+	for _, c := range own {
+		if c.Name == name {
+			return name, -1, "", nil
 		}
 	}
-	if column.Role != kequn.ColItem && column.Role != kequn.ColKey {
-		return nil
+	dot := strings.LastIndexByte(name, '.')
+	if dot < 0 {
+		return name, -1, "", nil
 	}
-	if column.Role == kequn.ColItem {
-		for _, d := range lookups {
-			switch d.Name {
-			case "items", "products", "item", "product", "goods":
-				return d
-			}
+	column, attribute = name[:dot], name[dot+1:]
+	named, only, n := -1, -1, 0
+	for i := range datasets {
+		d := &datasets[i]
+		if d.Role != kequn.Lookup || d.Column(attribute) == nil {
+			continue
 		}
+		key := d.With(kequn.ColKey)
+		if key == nil {
+			continue
+		}
+		if key.Name == column {
+			return column, i, attribute, nil
+		}
+		if stem := strings.TrimSuffix(column, "_id"); named < 0 && (d.Name == stem || strings.TrimSuffix(d.Name, "s") == stem) {
+			named = i
+		}
+		only, n = i, n+1
 	}
-	if len(lookups) == 1 {
-		return lookups[0]
+	if named >= 0 {
+		return column, named, attribute, nil
 	}
-	return nil
+	if n == 1 {
+		return column, only, attribute, nil
+	}
+	return "", -1, "", kequn.Errorf(kequn.KindPlan, "", "no lookup of %q has a column %q", column, attribute).
+		WithHint("a lookup dataset needs a column with role key that is called %s, and the column %s", column, attribute)
 }

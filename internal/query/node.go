@@ -22,6 +22,11 @@ type Op string
 
 // The operations. Missing operands: comparisons and tests (the atoms) are false; arithmetic and functions are missing.
 // Not, And and Or are two-valued, so that X and not X are disjoint and together everybody.
+//
+// Fine print. A Bool column that is missing is false as a Bool and missing as a Number. Texts compare byte by byte. A
+// number that is not finite (overflow, Log1p(−1)) is missing. In passes over missing members of its list. Inside
+// Agg.Where and steps only Const, Field and operations on them occur: a row knows neither customer nor cutoff. Field,
+// Attr, Agg.Column and Sequence.Same may all be named "column.attribute", through the lookup that plan.LookupOf finds.
 const (
 	Const Op = "const" // Value
 	Attr  Op = "attr"  // column Name of a table with one value per customer, Dataset, as known at the cutoff; see CustomerID
@@ -62,7 +67,7 @@ const (
 	Label Op = "string"   // Args[0] as text: shortest decimal number, RFC 3339 in UTC, true or false: Text
 
 	DaysBetween Op = "days_between" // whole and part days from Args[0] to Args[1], both Time: Number
-	YearsSince  Op = "years_since"  // full calendar years from Args[0] to the cutoff, in the zone: Number
+	YearsSince  Op = "years_since"  // full calendar years from Args[0] to the cutoff, by date and time of day in the zone, a birthday of 29 February falling on 1 March in other years; missing when Args[0] is after the cutoff: Number
 )
 
 // Columns that every dataset of customers has in the store, whatever the file called them. Fields and the columns of
@@ -135,14 +140,15 @@ const (
 	Slope      Fn = "slope"       // least-squares slope of the column per 30 days over time; missing where times are equal
 	Weekend    Fn = "weekend"     // share of rows on Saturday or Sunday, in the zone
 	Night      Fn = "night"       // share of rows from 22 to 6 o'clock, in the zone
-	HourMean   Fn = "hour_mean"   // circular mean hour of day, in the zone
+	HourMean   Fn = "hour_mean"   // circular mean hour of day in [0, 24), in the zone; missing where the mean direction is shorter than 1e-9
 	Sessions   Fn = "sessions"    // number of sessions: a pause of over 30 minutes begins a new one
 )
 
 // Agg folds the rows of one dataset in a window into one value.
 //
 // Where the dataset has an order column, an order is all its rows with the same value: Count counts orders, unless
-// Lines is set; other functions run over rows.
+// Lines is set; other functions run over rows. A row without an order value is an order of its own. Rows are in order of
+// time, then known-at, then arrival.
 type Agg struct {
 	Dataset string `json:"dataset"`
 	Column  string `json:"column,omitempty"` // "column", or "column.attribute" through the lookup keyed by that column
