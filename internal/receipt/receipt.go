@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"kequn"
+	"kequn/internal/metric"
 	"kequn/internal/plan"
 )
 
@@ -89,11 +90,7 @@ type Step struct {
 }
 
 // Interval is a figure with its 95 % interval.
-type Interval struct {
-	Mean float64 `json:"mean"`
-	Low  float64 `json:"low"`
-	High float64 `json:"high"`
-}
+type Interval = metric.Interval
 
 // Policy is another way of choosing whom to contact, valued in the same way.
 type Policy struct {
