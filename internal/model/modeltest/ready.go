@@ -138,10 +138,9 @@ func header(s *subject) error {
 	for i := range w {
 		w[i] = float64(i % 3)
 	}
-	t := s.train.with(table.NewColumn("note", table.Text, 0))
-	for range w {
-		t.x.Column("note").AppendString("hello")
-	}
+	note := uniqueCategory("note", len(w))
+	note.Kind = table.Text
+	t := s.train.with(note)
 	m, err := s.fit(t, w)
 	if err != nil {
 		return err

@@ -1,0 +1,185 @@
+package linear
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"kequn"
+	"kequn/internal/kernel"
+	"kequn/internal/table"
+)
+
+// CoefficientKind says what a coefficient multiplies.
+type CoefficientKind string
+
+// The kinds of coefficient.
+const (
+	Intercept CoefficientKind = "intercept" // numbers at 0, categories at their average
+	Slope     CoefficientKind = "slope"     // per unit of the column, or of its logarithm
+	Level     CoefficientKind = "level"     // of one value of a category, against the column's average
+	Rare      CoefficientKind = "rare"      // of the rare values of a category, likewise
+	None      CoefficientKind = "missing"   // of a missing value: against the mean value (numbers) or the average (categories)
+)
+
+// Coefficient is one line of a regression table, on the margin: log-odds (binary) or the outcome's unit (regression).
+type Coefficient struct {
+	Column string          `json:"column,omitempty"`
+	Kind   CoefficientKind `json:"kind"`
+	Level  string          `json:"level,omitempty"`
+	Value  float64         `json:"value"`
+	SE     float64         `json:"se"` // standard error; NaN where it was not computed
+
+	// LogUnit is not 0 where the column enters as sign(x)·log(1+|x|/LogUnit).
+	LogUnit float64 `json:"log_unit,omitempty"`
+}
+
+// Z returns value over standard error.
+func (c Coefficient) Z() float64 { return c.Value / c.SE }
+
+// P returns the two-sided p-value of the coefficient being 0, by the normal distribution.
+func (c Coefficient) P() float64 { return math.Erfc(math.Abs(c.Z()) / math.Sqrt2) }
+
+// Coefficients returns the regression table of a binary or regression model, the intercept first. It is nil for several classes.
+//
+// Standard errors are the square roots of the diagonal of A⁻¹·H·A⁻¹, A = H + λD: the variance of the penalised estimate
+// (times the residual variance in a regression). They say nothing of the bias that a large penalty brings.
+func (m *Model) Coefficients() []Coefficient { return slices.Clone(m.coefs) }
+
+func (e *encoding) coefficients(p *problem, s *solution, means []float64) []Coefficient {
+	cov := p.covariance(s)
+	line := func(c Coefficient, contrast map[int]float64, order []int) Coefficient {
+		variance := math.NaN()
+		if cov != nil {
+			variance = 0
+			for _, i := range order {
+				for _, j := range order {
+					variance += contrast[i] * contrast[j] * cov[i*p.q+j]
+				}
+			}
+		}
+		for _, i := range order {
+			c.Value += contrast[i] * s.beta[i]
+		}
+		c.SE = math.Sqrt(max(variance, 0))
+		if cov == nil {
+			c.SE = math.NaN()
+		}
+		return c
+	}
+	at0, order0 := map[int]float64{p.p: 1}, []int{p.p}
+	var out []Coefficient
+	for j, t := range e.terms {
+		name := e.cols[j].Name
+		if t.number != nil {
+			out = append(out, line(Coefficient{Column: name, Kind: Slope, LogUnit: t.number.unit}, map[int]float64{t.slope: 1 / t.number.sd}, []int{t.slope}))
+			at0[t.slope] = -t.number.mean / t.number.sd
+			order0 = append(order0, t.slope)
+		}
+		if e.cols[j].Kind == table.Number {
+			if t.none >= 0 {
+				out = append(out, line(Coefficient{Column: name, Kind: None}, map[int]float64{t.none: 1}, []int{t.none}))
+			}
+			continue
+		}
+		all := t.all()
+		centred := func(k int) map[int]float64 {
+			c := map[int]float64{}
+			for _, i := range all {
+				c[i] = -means[i]
+			}
+			c[k]++
+			return c
+		}
+		for _, k := range all {
+			at0[k] = means[k]
+			order0 = append(order0, k)
+		}
+		for level, k := range t.slots {
+			if int(k) != t.other {
+				out = append(out, line(Coefficient{Column: name, Kind: Level, Level: e.cols[j].Levels[level]}, centred(int(k)), all))
+			}
+		}
+		if t.other >= 0 {
+			out = append(out, line(Coefficient{Column: name, Kind: Rare}, centred(t.other), all))
+		}
+		if t.none >= 0 {
+			out = append(out, line(Coefficient{Column: name, Kind: None}, centred(t.none), all))
+		}
+	}
+	first := line(Coefficient{Kind: Intercept}, at0, order0)
+	first.Value += p.mean
+	return append([]Coefficient{first}, out...)
+}
+
+// covariance returns A⁻¹·H·A⁻¹ (q×q), or nil if the Hessian was not made.
+func (p *problem) covariance(s *solution) []float64 {
+	if s.hess == nil {
+		return nil
+	}
+	inv := p.inverse(s.hess, s.l2)
+	if inv == nil {
+		return nil
+	}
+	// H·A⁻¹ = I − λ·D·A⁻¹, so that A⁻¹·H·A⁻¹ = A⁻¹ − λ·A⁻¹·D·A⁻¹: no product with H is needed.
+	scale := 1.0
+	if p.task == kequn.Regression {
+		scale = s.sigma
+	}
+	q := p.q
+	cov := make([]float64, q*q)
+	kernel.Parallel(q, p.threads, 16, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			for j := range i + 1 {
+				v := inv[i*q+j] - s.l2*kernel.Dot(inv[i*q:i*q+p.p], inv[j*q:j*q+p.p])
+				cov[i*q+j] = scale * v
+			}
+		}
+	})
+	for i := range q {
+		for j := range i {
+			cov[j*q+i] = cov[i*q+j]
+		}
+	}
+	return cov
+}
+
+// Rules implements [model.Ruler]: the coefficients in words, those that move the score most first. A slope is told per
+// standard deviation, so that columns can be compared.
+func (m *Model) Rules(lang kequn.Lang) []string {
+	type rule struct {
+		size float64
+		text string
+	}
+	var rules []rule
+	unit := ""
+	if m.h.Task == kequn.Binary {
+		unit = lang.Pick("（对数几率）", " in log-odds")
+	}
+	for j, col := range m.h.Columns {
+		if m.k > 1 {
+			break
+		}
+		f := m.effects[0][j]
+		if f.number != nil {
+			what := lang.Pick("每高一个标准差", "one standard deviation more")
+			if f.number.unit > 0 {
+				what = lang.Pick("按对数每高一个标准差", "one standard deviation more of its logarithm")
+			}
+			rules = append(rules, rule{math.Abs(f.slope), fmt.Sprintf(lang.Pick("“%s”%s：%+.3g%s", "%s, %s: %+.3g%s"), col.Name, what, f.slope, unit)})
+		}
+		for level, v := range f.levels {
+			rules = append(rules, rule{math.Abs(v), fmt.Sprintf(lang.Pick("“%s”为“%s”：%+.3g%s", "%s is %s: %+.3g%s"), col.Name, col.Levels[level], v, unit)})
+		}
+		if f.none != 0 && (f.levels != nil || f.none != -f.centre) {
+			rules = append(rules, rule{math.Abs(f.none), fmt.Sprintf(lang.Pick("“%s”缺失：%+.3g%s", "%s is missing: %+.3g%s"), col.Name, f.none, unit)})
+		}
+	}
+	slices.SortStableFunc(rules, func(a, b rule) int { return cmp.Compare(b.size, a.size) })
+	out := make([]string, len(rules))
+	for i, r := range rules {
+		out[i] = r.text
+	}
+	return out
+}

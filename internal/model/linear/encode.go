@@ -1,0 +1,360 @@
+package linear
+
+import (
+	"fmt"
+	"math"
+
+	"kequn/internal/kernel"
+	"kequn/internal/model"
+	"kequn/internal/table"
+)
+
+// encoding says how columns become coefficients. Coefficients 0 … nDense−1 belong to numbers, those from nDense to p−1 to
+// 0/1 columns (levels, and "is missing"); the intercept comes last, at p.
+type encoding struct {
+	cols   []model.Column  // those that enter, in the header's order
+	terms  []term          // one per column
+	in     []*table.Column // the training values, one per column
+	nDense int
+	p      int
+	notes  []string
+}
+
+// term is how one column enters.
+type term struct {
+	number *number // for numbers
+	slope  int     // coefficient of the number; -1 if its known values are all equal
+	none   int     // coefficient of "missing"; -1 if nothing was missing
+	slots  []int32 // for categories: coefficient of each level
+	other  int     // for categories: coefficient shared by rare levels; -1 if there are none
+}
+
+// number is the way from a value to a standardised one.
+type number struct {
+	lo, hi   float64 // values seen in training lie within
+	unit     float64 // of the logarithm; 0: no logarithm
+	mean, sd float64 // after the logarithm
+}
+
+// bent returns the value before standardising. x is not NaN.
+func (t *number) bent(x float64) float64 {
+	x = max(t.lo, min(t.hi, x))
+	if t.unit == 0 {
+		return x
+	}
+	return signedLog(x, t.unit)
+}
+
+func (t *number) z(x float64) float64 { return (t.bent(x) - t.mean) / t.sd }
+
+// signedLog returns sign(x)·log(1+|x|/unit), also where |x|/unit overflows.
+func signedLog(x, unit float64) float64 {
+	a := math.Abs(x)
+	r := a / unit
+	if r > 1e300 {
+		return math.Copysign(math.Log(a)-math.Log(unit), x)
+	}
+	return math.Copysign(math.Log1p(r), x)
+}
+
+func encode(l Learner, cols []model.Column, x *table.Table, w []float64) *encoding {
+	e := &encoding{}
+	type pending struct {
+		num     *number
+		missing bool
+		levels  []bool // has a coefficient of its own
+		rare    bool   // some levels share one
+	}
+	var all []pending
+	for j, c := range cols {
+		if c.Kind == table.Category {
+			p := pending{}
+			p.levels, p.rare, p.missing = chooseLevels(x.Columns[j], l, w)
+			n := 0
+			for _, own := range p.levels {
+				if own {
+					n++
+				}
+			}
+			if n == 0 && p.rare && len(c.Levels) > 1 {
+				e.notes = append(e.notes, fmt.Sprintf("%s: %d values, each of them rare, taken as one", c.Name, len(c.Levels)))
+			} else if p.rare {
+				e.notes = append(e.notes, fmt.Sprintf("%s: %d of %d values are rare, taken as one", c.Name, len(c.Levels)-n, len(c.Levels)))
+			}
+			if p.rare {
+				n++
+			}
+			if p.missing {
+				n++
+			}
+			if n < 2 {
+				e.notes = append(e.notes, c.Name+": constant, not used")
+				continue
+			}
+			e.cols, e.in, all = append(e.cols, c), append(e.in, x.Columns[j]), append(all, p)
+			continue
+		}
+		num, missing := encodeNumber(x.Columns[j].Num, w, l.NoLog)
+		if num == nil && !missing {
+			e.notes = append(e.notes, c.Name+": constant, not used")
+			continue
+		}
+		if num != nil && num.unit > 0 {
+			e.notes = append(e.notes, c.Name+": skewed, its logarithm is used")
+		}
+		e.cols, e.in, all = append(e.cols, c), append(e.in, x.Columns[j]), append(all, pending{num: num, missing: missing})
+	}
+	for _, p := range all {
+		if p.num != nil {
+			e.nDense++
+		}
+	}
+	dense, sparse := 0, e.nDense
+	take := func() int { sparse++; return sparse - 1 }
+	for _, p := range all {
+		t := term{number: p.num, slope: -1, none: -1, other: -1}
+		if p.num != nil {
+			t.slope = dense
+			dense++
+		}
+		for _, own := range p.levels {
+			if own {
+				t.slots = append(t.slots, int32(take()))
+			} else {
+				t.slots = append(t.slots, -1)
+			}
+		}
+		if p.rare {
+			t.other = take()
+			for k, s := range t.slots {
+				if s < 0 {
+					t.slots[k] = int32(t.other)
+				}
+			}
+		}
+		if p.missing {
+			t.none = take()
+		}
+		e.terms = append(e.terms, t)
+	}
+	e.p = sparse
+	return e
+}
+
+// chooseLevels returns which levels have a coefficient of their own: those of at least MinCount weight, and of them the
+// MaxLevels heaviest (the earlier name first where weights are equal).
+func chooseLevels(c *table.Column, l Learner, w []float64) (own []bool, rare, missing bool) {
+	weight := make([]float64, c.Dict.Len())
+	for i, k := range c.Code {
+		switch {
+		case k < 0:
+			missing = true
+		case w == nil:
+			weight[k]++
+		default:
+			weight[k] += w[i]
+		}
+	}
+	own = make([]bool, len(weight))
+	kept := 0
+	for _, k := range kernel.ArgsortDesc(weight) {
+		if kept < l.MaxLevels && weight[k] >= float64(l.MinCount) {
+			own[k] = true
+			kept++
+		} else {
+			rare = true
+		}
+	}
+	return own, rare, missing
+}
+
+// skewLimit is the skewness from which on the logarithm is tried: that of an exponential distribution is 2.
+const skewLimit = 2
+
+// encodeNumber returns how a column of numbers is standardised, nil if its known values are all equal.
+//
+// The logarithm is taken if the weighted skewness is beyond ±2 (or too large for a float) and the logarithm's is less than
+// half as large. Infinite values count as the largest finite ones.
+func encodeNumber(v, w []float64, noLog bool) (t *number, missing bool) {
+	t = &number{lo: math.Inf(1), hi: math.Inf(-1)}
+	for _, x := range v {
+		if math.IsNaN(x) {
+			missing = true
+		} else if !math.IsInf(x, 0) {
+			t.lo, t.hi = min(t.lo, x), max(t.hi, x)
+		}
+	}
+	if t.lo > t.hi { // infinite values only: treat them as −1 and 1
+		t.lo, t.hi = -1, 1
+	}
+	t.mean, t.sd = 0, 1
+	plain := t.moments(v, w)
+	if plain.sd == 0 && plain.known() {
+		return nil, missing
+	}
+	logged := *t
+	logged.unit = medianSize(v, w, t)
+	bent := logged.moments(v, w)
+	if !plain.known() || (!noLog && math.Abs(plain.skew) > skewLimit && math.Abs(bent.skew) < math.Abs(plain.skew)/2) {
+		*t, plain = logged, bent
+	}
+	if plain.sd == 0 || !plain.known() {
+		return nil, missing
+	}
+	t.mean, t.sd = plain.mean, plain.sd
+	return t, missing
+}
+
+type moments struct{ mean, sd, skew float64 }
+
+func (m moments) known() bool {
+	return !math.IsNaN(m.mean+m.sd+m.skew) && !math.IsInf(m.mean+m.sd+m.skew, 0)
+}
+
+// moments returns the weighted mean, deviation and skewness of the values before standardising.
+func (t *number) moments(v, w []float64) moments {
+	bent, weight := make([]float64, 0, len(v)), []float64(nil)
+	if w != nil {
+		weight = make([]float64, 0, len(v))
+	}
+	for i, x := range v {
+		if !math.IsNaN(x) {
+			bent = append(bent, t.bent(x))
+			if w != nil {
+				weight = append(weight, w[i])
+			}
+		}
+	}
+	if len(bent) == 0 {
+		return moments{}
+	}
+	constant := true
+	for _, x := range bent {
+		constant = constant && x == bent[0]
+	}
+	if constant {
+		return moments{mean: bent[0]}
+	}
+	mean, variance := kernel.MeanVar(bent, weight)
+	sd := math.Sqrt(variance)
+	cubes := 0.0
+	for i, x := range bent {
+		z := (x - mean) / sd
+		if weight == nil {
+			cubes += z * z * z
+		} else {
+			cubes += weight[i] * z * z * z
+		}
+	}
+	return moments{mean, sd, cubes / total(weight, len(bent))}
+}
+
+// medianSize returns the weighted median of |x| over x ≠ 0.
+func medianSize(v, w []float64, t *number) float64 {
+	sizes := make([]float64, len(v))
+	for i, x := range v {
+		sizes[i] = math.NaN()
+		if x = math.Abs(max(t.lo, min(t.hi, x))); x > 0 {
+			sizes[i] = x
+		}
+	}
+	m := kernel.WeightedQuantiles(sizes, w, []float64{0.5})[0]
+	if !(m > 0) {
+		return 1
+	}
+	return m
+}
+
+// design gives the encoded rows of a table in blocks.
+type design struct {
+	n      int
+	nDense int
+	p      int
+	dense  []denseColumn
+	sparse []sparseColumn
+}
+
+type denseColumn struct {
+	v         []float64 // as they are, or their logarithm
+	lo, hi    float64   // of v
+	mean, inv float64   // z = (v − mean)·inv
+}
+
+type sparseColumn struct {
+	code  []int32   // categories: level, -1 for missing
+	slots []int32   // coefficient by level
+	num   []float64 // numbers: NaN is missing
+	none  int32     // coefficient of missing, -1 if none
+	base  int       // its first coefficient
+}
+
+func (e *encoding) design(n int) *design {
+	d := &design{n: n, nDense: e.nDense, p: e.p}
+	for j, t := range e.terms {
+		c := e.in[j]
+		if t.number != nil {
+			d.dense = append(d.dense, t.number.column(c.Num))
+		}
+		switch {
+		case e.cols[j].Kind == table.Category:
+			d.sparse = append(d.sparse, sparseColumn{code: c.Code, slots: t.slots, none: int32(t.none)})
+		case t.none >= 0:
+			d.sparse = append(d.sparse, sparseColumn{num: c.Num, none: int32(t.none)})
+		}
+	}
+	return d
+}
+
+func (t *number) column(v []float64) denseColumn {
+	c := denseColumn{v: v, lo: t.lo, hi: t.hi, mean: t.mean, inv: 1 / t.sd}
+	if t.unit > 0 {
+		c.v = make([]float64, len(v))
+		for i, x := range v {
+			c.v[i] = math.NaN()
+			if !math.IsNaN(x) {
+				c.v[i] = t.bent(x)
+			}
+		}
+		c.lo, c.hi = signedLog(t.lo, t.unit), signedLog(t.hi, t.unit)
+	}
+	return c
+}
+
+// fill writes the rows [lo, hi): z is (nDense, size), one column after the other, and slot is (len(sparse), size) with the
+// coefficient that is switched on in each row, or -1.
+func (d *design) fill(lo, hi, size int, z []float64, slot []int32) {
+	for j, c := range d.dense {
+		out := z[j*size : j*size+hi-lo]
+		for i, x := range c.v[lo:hi] {
+			switch {
+			case x != x:
+				out[i] = 0
+			case x < c.lo:
+				out[i] = (c.lo - c.mean) * c.inv
+			case x > c.hi:
+				out[i] = (c.hi - c.mean) * c.inv
+			default:
+				out[i] = (x - c.mean) * c.inv
+			}
+		}
+	}
+	for j, c := range d.sparse {
+		out := slot[j*size : j*size+hi-lo]
+		if c.code == nil {
+			for i, x := range c.num[lo:hi] {
+				out[i] = -1
+				if x != x {
+					out[i] = c.none
+				}
+			}
+			continue
+		}
+		for i, k := range c.code[lo:hi] {
+			if k < 0 {
+				out[i] = c.none
+			} else {
+				out[i] = c.slots[k]
+			}
+		}
+	}
+}

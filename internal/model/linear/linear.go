@@ -1,0 +1,200 @@
+// Package linear fits weighted sums of columns: ridge regression, logistic regression and its multinomial form.
+//
+// How columns enter the sum is in encode.go, the sums over rows are in pass.go, the two solvers in newton.go and lbfgs.go,
+// the choice of the penalty in path.go, and what comes out in model.go and coefficient.go.
+package linear
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"kequn"
+	"kequn/internal/kernel"
+	"kequn/internal/model"
+	"kequn/internal/table"
+)
+
+// Family is the name of the family in model files.
+const Family = "linear"
+
+// Learner finds the coefficients β and the intercept b that minimise
+//
+//	Σᵢ wᵢ·loss(yᵢ, b + zᵢ·β) + λ/2·‖β‖²
+//
+// where the loss is log(1+eᵐ) − y·m (binary), the cross entropy of the softmax (multiclass) or (y−m)²/2 (regression), and
+// z is the row after encoding: numbers standardised to mean 0 and deviation 1, categories as one 0/1 column per level.
+// b is not penalised. λ = 1 is scikit-learn's C = 1.
+//
+// Encoding. A number that is missing takes the mean, and a 0/1 column says so if that happened in training. A strongly
+// skewed number x enters as sign(x)·log(1+|x|/m), m being the median of its non-zero absolute values, so that one huge
+// value cannot rule the fit (see [encodeNumber] for the rule). Values outside of those seen in training, infinite ones
+// included, count as the nearest seen. Levels of a category with less weight than MinCount share one coefficient; a level
+// never seen is a missing one, and if no value was missing in training it takes the average effect.
+//
+// Solver. Newton's method on the normal equations for up to 1000 coefficients; beyond, and for several classes, L-BFGS
+// with the inverse of the first Hessian as its metric. Time is O(n·p²) per step where p counts numeric columns, and
+// O(n·c²) for c categorical ones; memory is O(n·s) for s skewed columns beside the table.
+//
+// Reference: Hastie, Tibshirani, Friedman, The Elements of Statistical Learning, §3.4.1 and §4.4.1.
+type Learner struct {
+	L2        float64 `param:"default=0,min=0,max=1e12,alias=lambda" doc:"penalty λ on squared coefficients; 0 chooses one by an information criterion"`
+	MinCount  int     `param:"default=10,min=1,max=1000000" doc:"levels of a category with less weight than this share one coefficient"`
+	MaxLevels int     `param:"default=100,min=1,max=5000" doc:"the most levels of one category that have a coefficient of their own"`
+	NoLog     bool    `param:"default=0" doc:"take skewed numbers as they are, not their logarithm"`
+	MaxSteps  int     `param:"default=100,min=1,max=10000" doc:"the most steps of the solver"`
+
+	Threads int // 0: all processors
+}
+
+// Name returns "linear".
+func (Learner) Name() string { return Family }
+
+// Fit returns the model. See [Learner] and [model.Learner].
+func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []float64) (model.Model, error) {
+	began := time.Now()
+	l, params, err := model.Resolve(l)
+	if err != nil {
+		return nil, err
+	}
+	switch y.Task {
+	case kequn.Binary, kequn.Regression, kequn.Multiclass:
+	default:
+		return nil, model.ErrTask
+	}
+	rows, err := model.Check(x, y, w)
+	if err != nil {
+		return nil, err
+	}
+	if y.Task == kequn.Multiclass {
+		if err := checkClasses(y, w); err != nil {
+			return nil, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	x, y, w = withoutZeros(x, y, w, rows)
+	cols, inputs, notes := model.Inputs(x, nil)
+	if len(cols) == 0 {
+		return nil, model.ErrNoColumn
+	}
+	e := encode(l, cols, inputs, w)
+	p := newProblem(l.Threads, e.design(x.NRows()), y, w)
+	fitted, err := solve(ctx, l, p)
+	if err != nil {
+		return nil, err
+	}
+	if l.L2 == 0 {
+		params = setParam(params, "l2", fitted.l2)
+	}
+	h := model.Header{
+		Family: Family, Version: 1, Task: y.Task, Classes: y.Classes, Columns: e.cols, Params: params, Rows: rows,
+		Notes: append(append(notes, e.notes...), fitted.notes...),
+	}
+	m := newModel(h, e, p, fitted)
+	m.h.Seconds = time.Since(began).Seconds()
+	return m, nil
+}
+
+// checkClasses refuses class numbers that have no name.
+func checkClasses(y model.Outcome, w []float64) error {
+	for i, v := range y.Y {
+		if (w == nil || w[i] > 0) && (v < 0 || v >= float64(len(y.Classes)) || v != math.Trunc(v)) {
+			return fmt.Errorf("linear: outcome of row %d is %v, want a class from 0 to %d", i, v, len(y.Classes)-1)
+		}
+	}
+	return nil
+}
+
+// withoutZeros drops rows of weight 0 and turns weights that are all 1 into nil.
+func withoutZeros(x *table.Table, y model.Outcome, w []float64, rows int) (*table.Table, model.Outcome, []float64) {
+	if w == nil {
+		return x, y, nil
+	}
+	if rows < len(w) {
+		keep := make([]int32, 0, rows)
+		for i, v := range w {
+			if v > 0 {
+				keep = append(keep, int32(i))
+			}
+		}
+		kept := make([]float64, rows)
+		for i, r := range keep {
+			kept[i] = w[r]
+		}
+		x, y, w = x.Take(keep), y.Take(keep), kept
+	}
+	for _, v := range w {
+		if v != 1 {
+			return x, y, w
+		}
+	}
+	return x, y, nil
+}
+
+func setParam(params []model.Value, name string, v float64) []model.Value {
+	out := make([]model.Value, len(params))
+	for i, p := range params {
+		out[i] = p
+		if p.Name == name {
+			out[i].Value = v
+		}
+	}
+	return out
+}
+
+// solution is what a solver found: K vectors of p coefficients and, last, the intercept.
+type solution struct {
+	beta  []float64
+	l2    float64
+	hess  []float64 // lower triangle at beta without penalty, q×q; nil if it was never made
+	sigma float64   // regression: variance of the residuals
+	edf   float64   // effective number of coefficients, the intercept included; 0 if unknown
+	steps int
+	notes []string
+}
+
+// maxNewton is how many coefficients normal equations are solved for: a 1000×1000 Hessian takes 8 MB and 0.1 s to factor.
+const maxNewton = 1000
+
+// defaultL2 is the penalty where the data are too many for it to matter, or too wide for choosing one.
+const defaultL2 = 1
+
+func solve(ctx context.Context, l Learner, p *problem) (*solution, error) {
+	var s *solution
+	var err error
+	switch {
+	case p.k > 1 || p.q > maxNewton:
+		l2 := l.L2
+		if l2 == 0 {
+			l2 = defaultL2
+		}
+		s, err = p.lbfgs(ctx, l2, l.MaxSteps)
+	case l.L2 > 0:
+		s, err = p.newton(ctx, p.start(), l.L2, l.MaxSteps)
+	default:
+		s, err = p.path(ctx, l.MaxSteps)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range s.beta {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, errNotFinite
+		}
+	}
+	return s, nil
+}
+
+var errNotFinite = errors.New("linear: the coefficients are not finite; the outcome's values are too large")
+
+// total returns the sum of weights.
+func total(w []float64, n int) float64 {
+	if w == nil {
+		return float64(n)
+	}
+	return kernel.Sum(w)
+}

@@ -1,0 +1,361 @@
+package linear
+
+import (
+	"io"
+	"math"
+
+	"kequn"
+	"kequn/internal/kernel"
+	"kequn/internal/model"
+	"kequn/internal/table"
+)
+
+// Model is a fitted linear model: per class, a base and an effect of each column. Effects are centred, so that the base is the
+// mean margin of the training rows and an effect says how far a value moves a customer away from the average one.
+type Model struct {
+	h       model.Header
+	k       int
+	base    []float64  // k
+	effects [][]effect // per class, per column
+	coefs   []Coefficient
+	weight  []float64 // importance per column
+	edf     float64
+}
+
+// effect is what one column adds to one class's margin.
+type effect struct {
+	number *number // numbers: slope·z, or missing
+	slope  float64
+	centre float64   // taken off the slope's part
+	levels []float64 // categories: by level
+	none   float64   // when missing, or never seen
+}
+
+func newModel(h model.Header, e *encoding, p *problem, s *solution) *Model {
+	m := &Model{h: h, k: p.k, edf: s.edf}
+	means := e.means(p)
+	for c := range p.k {
+		beta := s.beta[c*p.q : (c+1)*p.q]
+		base := beta[p.p] + p.mean
+		effects := make([]effect, len(e.terms))
+		for j, t := range e.terms {
+			centre := 0.0
+			for _, k := range t.all() {
+				centre += means[k] * beta[k]
+			}
+			base += centre
+			f := effect{number: t.number, centre: centre}
+			if t.number != nil {
+				f.slope = beta[t.slope]
+			}
+			if t.none >= 0 {
+				f.none = beta[t.none] - centre
+			} else if e.cols[j].Kind == table.Number {
+				f.none = -centre // the mean: z is 0
+			}
+			for _, k := range t.slots {
+				f.levels = append(f.levels, beta[k]-centre)
+			}
+			effects[j] = f
+		}
+		m.base, m.effects = append(m.base, base), append(m.effects, effects)
+	}
+	if p.k == 1 {
+		m.coefs = e.coefficients(p, s, means)
+	}
+	m.weight = m.importance(e, p)
+	return m
+}
+
+// all returns the coefficients of the term.
+func (t *term) all() []int {
+	var out []int
+	if t.slope >= 0 {
+		out = append(out, t.slope)
+	}
+	for _, k := range t.slots {
+		if int(k) != t.other {
+			out = append(out, int(k))
+		}
+	}
+	if t.other >= 0 {
+		out = append(out, t.other)
+	}
+	if t.none >= 0 {
+		out = append(out, t.none)
+	}
+	return out
+}
+
+// means returns the weighted mean of every encoded column over the training rows: of 0/1 columns their share.
+func (e *encoding) means(p *problem) []float64 {
+	sum := make([]float64, p.p)
+	z, slot := make([]float64, p.nDense*subBlock), make([]int32, len(p.sparse)*subBlock)
+	for lo := 0; lo < p.n; lo += subBlock {
+		hi := min(p.n, lo+subBlock)
+		p.fill(lo, hi, subBlock, z, slot)
+		for i := range hi - lo {
+			w := p.weightOf(lo + i)
+			for j := range p.nDense {
+				sum[j] += w * z[j*subBlock+i]
+			}
+			for j := range p.sparse {
+				if k := slot[j*subBlock+i]; k >= 0 {
+					sum[k] += w
+				}
+			}
+		}
+	}
+	kernel.Scale(1/p.weight, sum)
+	return sum
+}
+
+// Header implements [model.Model].
+func (m *Model) Header() model.Header { return m.h }
+
+// L2 returns the penalty in effect, and EffectiveCoefficients how many free coefficients it leaves (0: not computed).
+func (m *Model) L2() float64 {
+	for _, v := range m.h.Params {
+		if v.Name == "l2" {
+			return v.Value
+		}
+	}
+	return 0
+}
+
+// EffectiveCoefficients returns the trace of the hat matrix, the intercept included; 0 where it was not computed.
+func (m *Model) EffectiveCoefficients() float64 { return m.edf }
+
+// addTo adds the effect for each row to out.
+func (f *effect) addTo(c *table.Column, out []float64) {
+	if f.number == nil && c.Kind == table.Number {
+		for i, x := range c.Num {
+			if x != x {
+				out[i] += f.none
+			} else {
+				out[i] -= f.centre
+			}
+		}
+		return
+	}
+	if c.Kind == table.Number {
+		for i, x := range c.Num {
+			if x != x {
+				out[i] += f.none
+			} else {
+				out[i] += f.slope*f.number.z(x) - f.centre
+			}
+		}
+		return
+	}
+	for i, k := range c.Code {
+		if k < 0 {
+			out[i] += f.none
+		} else {
+			out[i] += f.levels[k]
+		}
+	}
+}
+
+// margins returns (k, n): base and effects of each class, one class after the other.
+func (m *Model) margins(x *table.Table) ([][]float64, error) {
+	in, err := model.Match(m.h.Columns, x)
+	if err != nil {
+		return nil, err
+	}
+	n := x.NRows()
+	out := make([][]float64, m.k)
+	for c := range out {
+		out[c] = make([]float64, n)
+		for i := range out[c] {
+			out[c][i] = m.base[c]
+		}
+	}
+	kernel.Parallel(n, 0, 0, func(lo, hi int) {
+		for j, col := range in.Columns {
+			part := col.Slice(lo, hi)
+			for c := range out {
+				m.effects[c][j].addTo(part, out[c][lo:hi])
+			}
+		}
+	})
+	return out, nil
+}
+
+// Margin implements [model.Marginer].
+func (m *Model) Margin(x *table.Table) ([]float64, error) {
+	out, err := m.margins(x)
+	if err != nil {
+		return nil, err
+	}
+	return out[0], nil
+}
+
+// Predict implements [model.Model].
+func (m *Model) Predict(x *table.Table) ([]float64, error) {
+	out, err := m.margins(x)
+	if err != nil {
+		return nil, err
+	}
+	switch m.h.Task {
+	case kequn.Regression:
+		return out[0], nil
+	case kequn.Binary:
+		for i, v := range out[0] {
+			out[0][i] = logistic(v)
+		}
+		return out[0], nil
+	}
+	p := make([]float64, x.NRows()*m.k)
+	for i := range x.NRows() {
+		softmax(out, i, p[i*m.k:(i+1)*m.k])
+	}
+	return p, nil
+}
+
+func logistic(m float64) float64 {
+	if m < 0 {
+		e := math.Exp(m)
+		return e / (1 + e)
+	}
+	return 1 / (1 + math.Exp(-m))
+}
+
+func softmax(margins [][]float64, i int, p []float64) {
+	top, sum := math.Inf(-1), 0.0
+	for _, m := range margins {
+		top = max(top, m[i])
+	}
+	for c, m := range margins {
+		p[c] = math.Exp(m[i] - top)
+		sum += p[c]
+	}
+	for c := range p {
+		p[c] /= sum
+	}
+}
+
+// Attribute implements [model.Attributor]. A contribution is the column's effect, centred at the training mean: base is the
+// mean margin of the training rows.
+func (m *Model) Attribute(x *table.Table, class int) (base float64, phi []float64, err error) {
+	if class < 0 || class >= m.k {
+		return 0, nil, kequn.Errorf(kequn.KindUsage, "", "class %d of %d", class, m.k)
+	}
+	in, err := model.Match(m.h.Columns, x)
+	if err != nil {
+		return 0, nil, err
+	}
+	n, cols := x.NRows(), len(in.Columns)
+	phi = make([]float64, n*cols)
+	kernel.Parallel(n, 0, 0, func(lo, hi int) {
+		part := make([]float64, hi-lo)
+		for j, col := range in.Columns {
+			clear(part)
+			m.effects[class][j].addTo(col.Slice(lo, hi), part)
+			for i, v := range part {
+				phi[(lo+i)*cols+j] = v
+			}
+		}
+	})
+	return m.base[class], phi, nil
+}
+
+// Importance implements [model.Importancer]: the weighted mean size of a column's contribution to the training rows, summed
+// over classes.
+func (m *Model) Importance() []float64 { return append([]float64(nil), m.weight...) }
+
+func (m *Model) importance(e *encoding, p *problem) []float64 {
+	out := make([]float64, len(e.terms))
+	cell := make([]float64, subBlock)
+	for j, c := range e.in {
+		for class := range p.k {
+			for lo := 0; lo < p.n; lo += subBlock {
+				part := cell[:min(subBlock, p.n-lo)]
+				clear(part)
+				m.effects[class][j].addTo(c.Slice(lo, lo+len(part)), part)
+				for i, v := range part {
+					out[j] += p.weightOf(lo+i) * math.Abs(v)
+				}
+			}
+		}
+	}
+	if sum := kernel.Sum(out); sum > 0 {
+		kernel.Scale(1/sum, out)
+	} else {
+		clear(out)
+	}
+	return out
+}
+
+// Encode implements [model.Model].
+func (m *Model) Encode(w io.Writer) error {
+	a := model.NewArrayWriter(w)
+	a.Int(m.k)
+	a.Float64(m.edf)
+	a.Float64s(m.base)
+	a.Float64s(m.weight)
+	for j := range m.h.Columns {
+		t := m.effects[0][j].number
+		a.Bool(t != nil)
+		if t != nil {
+			a.Float64s([]float64{t.lo, t.hi, t.unit, t.mean, t.sd})
+		}
+		for c := range m.k {
+			f := m.effects[c][j]
+			a.Float64s([]float64{f.slope, f.centre, f.none})
+			a.Float64s(f.levels)
+		}
+	}
+	a.Int(len(m.coefs))
+	for _, c := range m.coefs {
+		a.String(c.Column)
+		a.String(string(c.Kind))
+		a.String(c.Level)
+		a.Float64s([]float64{c.Value, c.SE, c.LogUnit})
+	}
+	return a.Err()
+}
+
+// Decode reads what Encode wrote.
+func Decode(h model.Header, r io.Reader) (model.Model, error) {
+	a := model.NewArrayReader(r)
+	m := &Model{h: h, k: a.Int()}
+	if h.Version != 1 || m.k != h.NOut() || m.k < 1 {
+		return nil, model.ErrArrays
+	}
+	m.edf = a.Finite()
+	m.base, m.weight = a.FiniteN(m.k), a.FiniteN(len(h.Columns))
+	m.effects = make([][]effect, m.k)
+	for _, col := range h.Columns {
+		var t *number
+		if a.Bool() {
+			v := a.FiniteN(5)
+			if len(v) != 5 || v[0] > v[1] || v[2] < 0 || !(v[4] > 0) || col.Kind != table.Number {
+				return nil, model.ErrArrays
+			}
+			t = &number{lo: v[0], hi: v[1], unit: v[2], mean: v[3], sd: v[4]}
+		}
+		for c := range m.k {
+			v := a.FiniteN(3)
+			if len(v) != 3 {
+				return nil, model.ErrArrays
+			}
+			f := effect{number: t, slope: v[0], centre: v[1], none: v[2]}
+			f.levels = a.FiniteN(len(col.Levels))
+			if a.Err() != nil {
+				return nil, a.Err()
+			}
+			m.effects[c] = append(m.effects[c], f)
+		}
+	}
+	for range a.Int() {
+		c := Coefficient{Column: a.String(), Kind: CoefficientKind(a.String()), Level: a.String()}
+		v := a.Float64s()
+		if len(v) != 3 || a.Err() != nil {
+			return nil, model.ErrArrays
+		}
+		c.Value, c.SE, c.LogUnit = v[0], v[1], v[2]
+		m.coefs = append(m.coefs, c)
+	}
+	return m, a.End()
+}

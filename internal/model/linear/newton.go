@@ -1,0 +1,138 @@
+package linear
+
+import (
+	"context"
+	"fmt"
+
+	"kequn"
+	"kequn/internal/kernel"
+)
+
+// settled is the decrease, relative to the loss, below which one more Newton step is the last: steps converge
+// quadratically, so the step after a decrease of 1e-9 is exact to rounding.
+const settled = 1e-9
+
+// newton minimises the penalised loss from beta. A step that makes it worse is halved.
+func (p *problem) newton(ctx context.Context, beta []float64, l2 float64, maxSteps int) (*solution, error) {
+	s := &solution{beta: append([]float64(nil), beta...), l2: l2}
+	at, err := p.pass(ctx, s.beta, hessian)
+	if err != nil {
+		return nil, err
+	}
+	value := at.loss + p.penalty(s.beta, l2)
+	for s.steps = 1; ; s.steps++ {
+		step := p.newtonStep(at, s.beta, l2)
+		if step == nil {
+			return nil, errNotFinite
+		}
+		slope := 0.0
+		for j, g := range at.grad {
+			slope += (g + p.penaltySlope(s.beta, j, l2)) * step[j]
+		}
+		if slope <= settled*(1+value) || p.task == kequn.Regression || s.steps == maxSteps {
+			kernel.Axpy(-1, step, s.beta)
+			s.hess = at.hess
+			if s.steps == maxSteps && p.task != kequn.Regression && slope > 1e-6*(1+value) {
+				s.notes = append(s.notes, fmt.Sprintf("the coefficients did not settle in %d steps", maxSteps))
+			}
+			break
+		}
+		size := 1.0
+		for {
+			trial := append([]float64(nil), s.beta...)
+			kernel.Axpy(-size, step, trial)
+			next, err := p.pass(ctx, trial, hessian)
+			if err != nil {
+				return nil, err
+			}
+			if v := next.loss + p.penalty(trial, l2); v <= value || size < 1e-6 {
+				s.beta, at, value = trial, next, v
+				break
+			}
+			size /= 2
+		}
+	}
+	if p.task == kequn.Regression {
+		p.residualVariance(s, at)
+	}
+	return s, nil
+}
+
+func (p *problem) penalty(beta []float64, l2 float64) float64 {
+	sum := 0.0
+	for c := range p.k {
+		b := beta[c*p.q : c*p.q+p.p]
+		sum += kernel.Dot(b, b)
+	}
+	return 0.5 * l2 * sum
+}
+
+func (p *problem) penaltySlope(beta []float64, j int, l2 float64) float64 {
+	if j%p.q == p.p {
+		return 0
+	}
+	return l2 * beta[j]
+}
+
+func (p *problem) newtonStep(at *sums, beta []float64, l2 float64) []float64 {
+	g := make([]float64, p.q)
+	for j := range g {
+		g[j] = at.grad[j] + p.penaltySlope(beta, j, l2)
+	}
+	step, _ := kernel.SolveSPD(p.penalised(at.hess, l2), p.q, g)
+	return step
+}
+
+// penalised returns a copy of the Hessian with the penalty on its diagonal.
+func (p *problem) penalised(hess []float64, l2 float64) []float64 {
+	a := append([]float64(nil), hess...)
+	for j := range p.p {
+		a[j*p.q+j] += l2
+	}
+	return a
+}
+
+// residualVariance sets the variance of residuals of a regression, RSS/(n − edf), from the sums at the start (β = 0, where
+// the gradient is −Xᵀy and the loss half of yᵀy).
+func (p *problem) residualVariance(s *solution, at *sums) {
+	s.edf = p.effective(s.hess, s.hess, s.l2)
+	s.sigma = p.rss(s.beta, at) / max(p.weight-s.edf, 1)
+}
+
+func (p *problem) rss(beta []float64, at *sums) float64 {
+	rss := 2*at.loss + 2*kernel.Dot(at.grad, beta)
+	for i := range p.q {
+		row := at.hess[i*p.q : i*p.q+i]
+		rss += beta[i] * (2*kernel.Dot(row, beta[:i]) + at.hess[i*p.q+i]*beta[i])
+	}
+	return max(rss, 0)
+}
+
+// effective returns the trace of (H + λD)⁻¹·J, where D is the identity without the intercept: with J = H the effective number
+// of coefficients.
+func (p *problem) effective(hess, j []float64, l2 float64) float64 {
+	inv := p.inverse(hess, l2)
+	if inv == nil {
+		return float64(p.q)
+	}
+	trace := 0.0
+	for r := range p.q {
+		row := j[r*p.q : r*p.q+r]
+		trace += 2*kernel.Dot(row, inv[r*p.q:r*p.q+r]) + j[r*p.q+r]*inv[r*p.q+r]
+	}
+	return trace
+}
+
+// inverse returns (H + λD)⁻¹, or nil if there is none.
+func (p *problem) inverse(hess []float64, l2 float64) []float64 {
+	for ridge := 0.0; ridge < 1e-3; ridge = max(1e-10, ridge*10) {
+		a := p.penalised(hess, l2)
+		for j := range p.q {
+			a[j*p.q+j] *= 1 + ridge
+		}
+		if kernel.Cholesky(a, p.q) {
+			return kernel.CholeskyInverse(a, p.q)
+		}
+	}
+	return nil
+}
