@@ -38,6 +38,7 @@ const (
 	KnownColumn    = query.KnownColumn    // Time: when it was known; equal to TimeColumn where nothing else was said
 	SeqColumn      = query.SeqColumn      // Integer: order of arrival, unique within a dataset
 	IDColumn       = query.IDColumn       // Text: the declared id, where there is one
+	GoneColumn     = query.GoneColumn     // Bool: this version of an id says that the row is no longer this customer's
 )
 
 // Dataset is a dataset's definition and facts.

@@ -78,6 +78,7 @@ const (
 	KnownColumn    = "_known"    // Time: when it was known; equal to TimeColumn where nothing else was said
 	SeqColumn      = "_seq"      // Integer: order of arrival, unique within a dataset
 	IDColumn       = "_id"       // Text: the declared id, where there is one
+	GoneColumn     = "_gone"     // Bool: this version of an id says that the row is no longer this customer's
 )
 
 // Datasets that the house computes itself: one row per customer, read by Attr like a customer table whose columns are all
