@@ -65,11 +65,21 @@ func encode(l Learner, cols []model.Column, x *table.Table, w []float64) *encodi
 		levels  []bool // has a coefficient of its own
 		rare    bool   // some levels share one
 	}
+	pendings := make([]pending, len(cols))
+	kernel.Parallel(len(cols), l.Threads, 1, func(lo, hi int) {
+		for j := lo; j < hi; j++ {
+			p := &pendings[j]
+			if cols[j].Kind == table.Category {
+				p.levels, p.rare, p.missing = chooseLevels(x.Columns[j], l, w)
+			} else {
+				p.num, p.missing = encodeNumber(x.Columns[j].Num, w, l.NoLog)
+			}
+		}
+	})
 	var all []pending
 	for j, c := range cols {
 		if c.Kind == table.Category {
-			p := pending{}
-			p.levels, p.rare, p.missing = chooseLevels(x.Columns[j], l, w)
+			p := pendings[j]
 			n := 0
 			for _, own := range p.levels {
 				if own {
@@ -94,7 +104,7 @@ func encode(l Learner, cols []model.Column, x *table.Table, w []float64) *encodi
 			e.cols, e.in, all = append(e.cols, c), append(e.in, x.Columns[j]), append(all, p)
 			continue
 		}
-		num, missing := encodeNumber(x.Columns[j].Num, w, l.NoLog)
+		num, missing := pendings[j].num, pendings[j].missing
 		if num == nil && !missing {
 			e.notes = append(e.notes, c.Name+": constant, not used")
 			continue
@@ -174,7 +184,7 @@ const skewLimit = 2
 // encodeNumber returns how a column of numbers is standardised, nil if its known values are all equal.
 //
 // The logarithm is taken if the weighted skewness is beyond ±2 (or too large for a float) and the logarithm's is less than
-// half as large. Infinite values count as the largest finite ones.
+// half as large. Infinite values count as the largest finite ones, and values far outside of all others as less far ([number.fence]).
 func encodeNumber(v, w []float64, noLog bool) (t *number, missing bool) {
 	t = &number{lo: math.Inf(1), hi: math.Inf(-1)}
 	for _, x := range v {
@@ -192,17 +202,47 @@ func encodeNumber(v, w []float64, noLog bool) (t *number, missing bool) {
 	if plain.sd == 0 && plain.known() {
 		return nil, missing
 	}
-	logged := *t
-	logged.unit = medianSize(v, w, t)
-	bent := logged.moments(v, w)
-	if !plain.known() || (!noLog && math.Abs(plain.skew) > skewLimit && math.Abs(bent.skew) < math.Abs(plain.skew)/2) {
-		*t, plain = logged, bent
+	if !plain.known() || (!noLog && math.Abs(plain.skew) > skewLimit) {
+		logged := *t
+		logged.unit = medianSize(v, w, t)
+		if bent := logged.moments(v, w); !plain.known() || math.Abs(bent.skew) < math.Abs(plain.skew)/2 {
+			*t, plain = logged, bent
+		}
+	}
+	if t.fence(v, w) {
+		plain = t.moments(v, w)
 	}
 	if plain.sd == 0 || !plain.known() {
 		return nil, missing
 	}
 	t.mean, t.sd = plain.mean, plain.sd
 	return t, missing
+}
+
+// fence narrows the range of values to three times the distance between the 1st and the 99th percentile beyond them, after the
+// logarithm, and tells whether any value lies outside: a single row must not have all the leverage. Where the two
+// percentiles are equal, what differs is rare but may be all that matters, and the range stays.
+func (t *number) fence(v, w []float64) bool {
+	q := kernel.WeightedQuantiles(v, w, []float64{0.01, 0.99})
+	lo, hi := t.bent(q[0]), t.bent(q[1])
+	spread := hi - lo
+	if !(spread > 0) || math.IsInf(spread, 0) {
+		return false
+	}
+	lo, hi = t.unbent(lo-3*spread), t.unbent(hi+3*spread)
+	if lo <= t.lo && hi >= t.hi {
+		return false
+	}
+	t.lo, t.hi = max(t.lo, lo), min(t.hi, hi)
+	return true
+}
+
+// unbent is the inverse of bent.
+func (t *number) unbent(v float64) float64 {
+	if t.unit == 0 {
+		return v
+	}
+	return math.Copysign(t.unit*math.Expm1(math.Abs(v)), v)
 }
 
 type moments struct{ mean, sd, skew float64 }
@@ -213,7 +253,7 @@ func (m moments) known() bool {
 
 // moments returns the weighted mean, deviation and skewness of the values before standardising.
 func (t *number) moments(v, w []float64) moments {
-	bent, weight := make([]float64, 0, len(v)), []float64(nil)
+	bent, weight := make([]float64, 0, len(v)), []float64(nil) // the known values
 	if w != nil {
 		weight = make([]float64, 0, len(v))
 	}
