@@ -77,6 +77,9 @@ func checkValues(y Outcome, w []float64) (rows int, err error) {
 		if y.Task == kequn.Binary && v != 0 && v != 1 {
 			return 0, fmt.Errorf("model: outcome of row %d is %v, want 0 or 1", i, v)
 		}
+		if y.Task == kequn.Multiclass && (v != math.Trunc(v) || v < 0 || v >= float64(len(y.Classes))) {
+			return 0, fmt.Errorf("model: outcome of row %d is %v, want the index of one of %d classes", i, v, len(y.Classes))
+		}
 		if rows++; rows == 1 {
 			first = v
 		} else if v != first {

@@ -40,7 +40,10 @@ type Options struct {
 //
 // The result does not depend on the order of rows or the number of threads. Time is O(n) per column; memory is 1 byte per
 // value, twice with the row-major copy, and 16 bytes per row and thread (40 with weights) while columns are sorted.
-func Bin(x *table.Table, w []float64, o Options) *Bins {
+func Bin(x *table.Table, w []float64, o Options) *Bins { return BinWith(x, Cuts(x, w, o), o) }
+
+// Cuts returns how [Bin] would cut the columns of x.
+func Cuts(x *table.Table, w []float64, o Options) []Cut {
 	if o.MaxBins <= 0 || o.MaxBins > MaxBins {
 		o.MaxBins = MaxBins
 	}
@@ -55,7 +58,7 @@ func Bin(x *table.Table, w []float64, o Options) *Bins {
 			}
 		}
 	})
-	return BinWith(x, cuts, o)
+	return cuts
 }
 
 // BinWith returns the rows of x in bins of given cuts.

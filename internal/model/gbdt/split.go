@@ -1,0 +1,247 @@
+package gbdt
+
+import (
+	"cmp"
+	"slices"
+
+	"kequn/internal/treekit"
+)
+
+// split is the best question found for a leaf. Sums are in the whole-number units of the round.
+type split struct {
+	gain        float64 // > 0; what is gained over no question, in units of g²/h; 0 if there is no question
+	col         int
+	bin         int         // numbers: bins up to this go left
+	left        treekit.Set // bins that go left, the one for missing values included
+	missingLeft bool
+	isSet       bool // a group of levels
+	g, h        float64
+	l2          float64 // penalty under which the children's values were weighed
+}
+
+// finder looks for questions of one leaf.
+//
+// A leaf with sums G, H and value −G/(H+λ) lowers the loss by ½·G²/(H+λ), so a question gains
+//
+//	score(left) + score(right) − score(leaf),    score = G²/(H+λ)
+//
+// (twice the loss). The number of rows on a side is taken as its share of the hessian.
+type finder struct {
+	cuts   []treekit.Cut
+	layout layout
+	rules  rules
+}
+
+// rules are the parameters that bear on questions, in the units of the round where they meet sums.
+type rules struct {
+	l2, categoryL2       float64 // in units of h
+	minHessian           float64 // in units of h
+	minGain              float64 // in units of g²/h
+	minRows              float64 // weight of rows
+	smooth               float64 // in units of h
+	smoothRows           float64 // weight of rows
+	groupRows            float64 // weight of rows
+	maxLevels, maxSingle int
+}
+
+// sums of a leaf, and what follows from them.
+type sums struct {
+	g, h   float64
+	weight float64 // of its rows
+	parent float64 // score of no question
+	bar    float64 // score that a question must exceed
+	least  float64 // hessian a side needs at least, for MinHessian and MinRows
+	perH   float64 // weight of rows per unit of h
+}
+
+func (r *rules) sumsOf(g, h, weight float64) sums {
+	s := sums{g: g, h: h, weight: weight, parent: score(g, h, r.l2)}
+	s.bar = s.parent + max(r.minGain, 1e-10*s.parent) // below, it would be rounding
+	if h > 0 {
+		s.perH = weight / h
+		s.least = max(r.minHessian, (r.minRows-0.5)/s.perH)
+	}
+	return s
+}
+
+func score(g, h, l2 float64) float64 {
+	if h+l2 <= 0 {
+		return 0
+	}
+	return g * g / (h + l2)
+}
+
+// splittable tells whether two sides can be large enough at all.
+func (r *rules) splittable(s sums) bool { return s.h > 0 && s.h >= 2*s.least }
+
+// column returns the best question to column c.
+func (f *finder) column(hist histogram, c int, s sums, levels *levelScratch) split {
+	cut := &f.cuts[c]
+	cells := hist[f.layout.first[c]:][:cut.Cells()]
+	var best split
+	switch {
+	case !cut.IsCategory():
+		best = f.number(cells, s)
+	case cut.NBins <= f.rules.maxSingle:
+		best = f.singleLevel(cells, s)
+	default:
+		best = f.levelGroup(cells, s, levels)
+	}
+	best.col = c
+	return best
+}
+
+// number tries every border twice, with missing values on the right and on the left; without missing rows, once.
+func (f *finder) number(cells []cell, s sums) split {
+	missing := cells[len(cells)-1]
+	values := cells[:len(cells)-1]
+	none := missing.g == 0 && missing.h == 0
+	// With missing rows on the right, "is there a value at all" is the last question.
+	borders := len(values)
+	if none {
+		borders--
+	}
+	best := f.scan(values[:borders], 0, 0, s)
+	if !none {
+		if other := f.scan(values[:len(values)-1], missing.g, missing.h, s); other.gain > best.gain {
+			best = other
+			best.missingLeft = true
+		}
+	}
+	if best.gain == 0 {
+		return best
+	}
+	// Between here and the next bin with rows every border does the same; the middle one is fairest to new rows.
+	next := best.bin + 1
+	for next < len(values) && values[next].h == 0 && values[next].g == 0 {
+		next++
+	}
+	if next < len(values) {
+		best.bin += (next - 1 - best.bin) / 2
+	}
+	if none {
+		best.missingLeft = 2*best.h > s.h // none came here: with the heavier side
+	}
+	for b := 0; b <= best.bin; b++ {
+		best.left.Add(uint8(b))
+	}
+	if best.missingLeft {
+		best.left.Add(uint8(len(values)))
+	}
+	return best
+}
+
+// scan moves bins from right to left one by one; g and h start with what is on the left beforehand.
+func (f *finder) scan(values []cell, g, h float64, s sums) split {
+	l2, least := f.rules.l2, s.least
+	most := s.h - least // more must not go left
+	best, bin := s.bar, -1
+	var bestG, bestH float64
+	for b, v := range values {
+		if v.h == 0 && v.g == 0 {
+			continue
+		}
+		g += v.g
+		h += v.h
+		if h < least {
+			continue
+		}
+		if h > most {
+			break
+		}
+		gr, hl, hr := s.g-g, h+l2, s.h-h+l2
+		if now := (g*g*hr + gr*gr*hl) / (hl * hr); now > best {
+			best, bin, bestG, bestH = now, b, g, h
+		}
+	}
+	if bin < 0 {
+		return split{}
+	}
+	return split{gain: best - s.parent, bin: bin, g: bestG, h: bestH, l2: l2}
+}
+
+// singleLevel tries every level against all others; missing values are a level.
+func (f *finder) singleLevel(cells []cell, s sums) split {
+	l2 := f.rules.l2
+	best, bin := s.bar, -1
+	for b, v := range cells {
+		if v.h < s.least || s.h-v.h < s.least {
+			continue
+		}
+		if now := score(v.g, v.h, l2) + score(s.g-v.g, s.h-v.h, l2); now > best {
+			best, bin = now, b
+		}
+	}
+	if bin < 0 {
+		return split{}
+	}
+	out := split{gain: best - s.parent, g: cells[bin].g, h: cells[bin].h, l2: l2, isSet: true, missingLeft: bin == len(cells)-1}
+	out.left.Add(uint8(bin))
+	return out
+}
+
+// levelScratch is reused from column to column.
+type levelScratch struct {
+	order []uint8
+	ratio [256]float64
+}
+
+// levelGroup orders levels by g/(h+smooth) and tries the lowest and the highest few against the rest, which is optimal
+// for the squared loss (Fisher 1958) and near it for others. Missing values are a level. Rare levels stay on the right, and
+// so do levels that have no rows here.
+func (f *finder) levelGroup(cells []cell, s sums, scratch *levelScratch) split {
+	r := &f.rules
+	order := scratch.order[:0]
+	for b, v := range cells {
+		if v.h*s.perH >= r.smoothRows-0.5 {
+			order = append(order, uint8(b))
+			scratch.ratio[b] = v.g / (v.h + r.smooth)
+		}
+	}
+	scratch.order = order
+	slices.SortStableFunc(order, func(a, b uint8) int { return cmp.Compare(scratch.ratio[a], scratch.ratio[b]) })
+	l2 := r.l2 + r.categoryL2
+	best, bestLevels, fromTop := s.bar, 0, false
+	var bestG, bestH float64
+	most := min(r.maxLevels, (len(order)+1)/2)
+	for _, top := range []bool{false, true} {
+		var g, h, group float64
+		for k := range most {
+			b := order[k]
+			if top {
+				b = order[len(order)-1-k]
+			}
+			v := cells[b]
+			g += v.g
+			h += v.h
+			group += v.h * s.perH
+			if h < s.least {
+				continue
+			}
+			rest := s.h - h
+			if rest < s.least || rest*s.perH < r.groupRows-0.5 {
+				break
+			}
+			if group < r.groupRows-0.5 {
+				continue
+			}
+			group = 0
+			if now := score(g, h, l2) + score(s.g-g, rest, l2); now > best {
+				best, bestLevels, fromTop, bestG, bestH = now, k+1, top, g, h
+			}
+		}
+	}
+	if bestLevels == 0 {
+		return split{}
+	}
+	out := split{gain: best - s.parent, g: bestG, h: bestH, l2: l2, isSet: true}
+	for k := range bestLevels {
+		b := order[k]
+		if fromTop {
+			b = order[len(order)-1-k]
+		}
+		out.left.Add(b)
+		out.missingLeft = out.missingLeft || int(b) == len(cells)-1
+	}
+	return out
+}
