@@ -1,0 +1,280 @@
+package rule
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"kequn"
+	"kequn/internal/query"
+)
+
+// aggregate folds the rows of one dataset in a window into one value.
+func (w *World) aggregate(n *query.Node, c *Customer) *query.Value {
+	a := n.Agg
+	d := w.dataset(a.Dataset)
+	rows := w.rows(a.Window, a.Dataset, a.Where, c)
+	if a.Fn == query.Count {
+		if order := d.With(kequn.ColOrder); order != nil && !a.Lines {
+			return numberValue(float64(countOrders(rows, order.Name)))
+		}
+		return numberValue(float64(len(rows)))
+	}
+	// Rows without a value in the column are passed over.
+	var cells []Cell
+	if a.Column != "" {
+		var with []*Row
+		for _, r := range rows {
+			if cell, ok := w.cell(d, r, a.Column); ok {
+				with, cells = append(with, r), append(cells, cell)
+			}
+		}
+		rows = with
+	}
+	if a.Fn == query.Exists {
+		if n.Type == query.Bool {
+			return boolValue(len(rows) > 0)
+		}
+		return asCount(len(rows) > 0)
+	}
+	switch a.Fn {
+	case query.Sum:
+		return numberValue(sum(cells))
+	case query.Distinct:
+		return numberValue(float64(len(shares(cells))))
+	case query.ActiveDays:
+		return numberValue(float64(len(w.activeDays(rows))))
+	case query.Sessions:
+		return numberValue(float64(sessions(rows)))
+	}
+	if len(rows) == 0 {
+		return missing(n.Type)
+	}
+	k := len(rows)
+	switch a.Fn {
+	case query.First:
+		return cells[0].as(n.Type)
+	case query.Last:
+		return cells[k-1].as(n.Type)
+	case query.MinOf, query.MaxOf:
+		best := cells[0]
+		for _, cell := range cells {
+			if a.Fn == query.MinOf && cell.number() < best.number() || a.Fn == query.MaxOf && cell.number() > best.number() {
+				best = cell
+			}
+		}
+		return best.as(n.Type)
+	case query.Mean:
+		return numberValue(sum(cells) / float64(k))
+	case query.SD:
+		if k < 2 {
+			return nil
+		}
+		return numberValue(deviation(numbers(cells)))
+	case query.Mode:
+		word, _ := mode(cells)
+		return textValue(word)
+	case query.ModeShare:
+		_, count := mode(cells)
+		return numberValue(float64(count) / float64(k))
+	case query.Entropy:
+		h := 0.0
+		for _, s := range shares(cells) {
+			p := float64(s.count) / float64(k)
+			h -= p * math.Log(p)
+		}
+		return numberValue(h)
+	case query.DaysFirst:
+		return numberValue(days(rows[0].Time, w.Cutoff))
+	case query.DaysLast:
+		return numberValue(days(rows[k-1].Time, w.Cutoff))
+	case query.GapMean, query.GapSD:
+		return w.gaps(a.Fn, rows)
+	case query.Slope:
+		return slope(rows, numbers(cells))
+	case query.Weekend, query.Night:
+		hits := 0
+		for _, r := range rows {
+			t := time.UnixMicro(int64(r.Time)).In(w.zone())
+			if a.Fn == query.Weekend && (t.Weekday() == time.Saturday || t.Weekday() == time.Sunday) || a.Fn == query.Night && (t.Hour() >= 22 || t.Hour() < 6) {
+				hits++
+			}
+		}
+		return numberValue(float64(hits) / float64(k))
+	case query.HourMean:
+		return w.hourMean(rows)
+	}
+	panic(fmt.Sprintf("rule: no aggregate %q", a.Fn))
+}
+
+func asCount(b bool) *query.Value {
+	if b {
+		return numberValue(1)
+	}
+	return numberValue(0)
+}
+
+// countOrders counts different values of the order column; a row without one is an order of its own.
+func countOrders(rows []*Row, column string) int {
+	n := 0
+	seen := map[Cell]bool{}
+	for _, r := range rows {
+		if cell, ok := r.Cells[column]; !ok || !seen[cell] {
+			n++
+			seen[cell] = ok
+		}
+	}
+	return n
+}
+
+// sum adds money in its integer unit, all else as numbers.
+func sum(cells []Cell) float64 {
+	units, total, scale := int64(0), 0.0, 0
+	for _, c := range cells {
+		if c.Kind.InInt() {
+			units, scale = units+c.Int, c.Scale
+		} else {
+			total += c.Num
+		}
+	}
+	return total + float64(units)/math.Pow10(scale)
+}
+
+func numbers(cells []Cell) []float64 {
+	out := make([]float64, len(cells))
+	for i, c := range cells {
+		out[i] = c.number()
+	}
+	return out
+}
+
+// deviation is the sample standard deviation, in two passes.
+func deviation(x []float64) float64 {
+	mean := 0.0
+	for _, v := range x {
+		mean += v / float64(len(x))
+	}
+	ss := 0.0
+	for _, v := range x {
+		ss += (v - mean) * (v - mean)
+	}
+	return math.Sqrt(ss / float64(len(x)-1))
+}
+
+type share struct {
+	cell  Cell
+	count int
+}
+
+// shares counts different values, in order of first appearance.
+func shares(cells []Cell) []share {
+	var out []share
+next:
+	for _, c := range cells {
+		for i := range out {
+			if out[i].cell.same(c) {
+				out[i].count++
+				continue next
+			}
+		}
+		out = append(out, share{c, 1})
+	}
+	return out
+}
+
+// mode returns the commonest text and how often it occurs; the smaller text on a tie.
+func mode(cells []Cell) (string, int) {
+	best := share{}
+	for _, s := range shares(cells) {
+		if s.count > best.count || s.count == best.count && s.cell.Text < best.cell.Text {
+			best = s
+		}
+	}
+	return best.cell.Text, best.count
+}
+
+// activeDays returns the different calendar days of the rows, as days since 1970, in order.
+func (w *World) activeDays(rows []*Row) []int {
+	var out []int
+	for _, r := range rows {
+		y, m, d := time.UnixMicro(int64(r.Time)).In(w.zone()).Date()
+		day := int(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / 86400)
+		if y < 1970 {
+			day = int(math.Floor(float64(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix()) / 86400))
+		}
+		if len(out) == 0 || out[len(out)-1] != day {
+			out = append(out, day)
+		}
+	}
+	return out
+}
+
+func (w *World) gaps(fn query.Fn, rows []*Row) *query.Value {
+	active := w.activeDays(rows)
+	var gaps []float64
+	for i := 1; i < len(active); i++ {
+		gaps = append(gaps, float64(active[i]-active[i-1]))
+	}
+	if fn == query.GapSD {
+		if len(gaps) < 2 {
+			return nil
+		}
+		return numberValue(deviation(gaps))
+	}
+	if len(gaps) == 0 {
+		return nil
+	}
+	return numberValue(float64(active[len(active)-1]-active[0]) / float64(len(gaps)))
+}
+
+// slope is Σ(t−t̄)(y−ȳ) / Σ(t−t̄)², with t in units of 30 days.
+func slope(rows []*Row, y []float64) *query.Value {
+	k := float64(len(rows))
+	meanT, meanY := 0.0, 0.0
+	t := make([]float64, len(rows))
+	for i, r := range rows {
+		t[i] = days(rows[0].Time, r.Time) / 30
+		meanT, meanY = meanT+t[i]/k, meanY+y[i]/k
+	}
+	top, bottom := 0.0, 0.0
+	for i := range t {
+		top += (t[i] - meanT) * (y[i] - meanY)
+		bottom += (t[i] - meanT) * (t[i] - meanT)
+	}
+	if rows[0].Time == rows[len(rows)-1].Time {
+		return nil
+	}
+	return numberValue(top / bottom)
+}
+
+// hourMean is the direction of the mean of the hours' points on a clock of 24 hours.
+func (w *World) hourMean(rows []*Row) *query.Value {
+	x, y := 0.0, 0.0
+	for _, r := range rows {
+		t := time.UnixMicro(int64(r.Time)).In(w.zone())
+		hour := float64(t.Hour()) + float64(t.Minute())/60 + (float64(t.Second())+float64(t.Nanosecond())/1e9)/3600
+		x, y = x+math.Cos(hour/12*math.Pi)/float64(len(rows)), y+math.Sin(hour/12*math.Pi)/float64(len(rows))
+	}
+	if math.Hypot(x, y) < 1e-9 {
+		return nil
+	}
+	h := math.Atan2(y, x) / math.Pi * 12
+	if h < 0 {
+		h += 24
+	}
+	if h >= 24 {
+		h = 0
+	}
+	return numberValue(h)
+}
+
+// sessions counts stretches of rows without a pause of over 30 minutes.
+func sessions(rows []*Row) int {
+	n := 0
+	for i, r := range rows {
+		if i == 0 || r.Time-rows[i-1].Time > kequn.Instant((30*time.Minute).Microseconds()) {
+			n++
+		}
+	}
+	return n
+}
