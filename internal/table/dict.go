@@ -117,3 +117,15 @@ func (d *Dict) grow() {
 		d.slots[i] = slot{hash: h, code: int32(c + 1)}
 	}
 }
+
+// Reset empties the dictionary and keeps its memory. Texts and codes taken from it before are no longer valid.
+func (d *Dict) Reset() {
+	d.data, d.end = d.data[:0], d.end[:0]
+	clear(d.slots)
+}
+
+// Data returns all texts one after the other in one block, which the caller must not change.
+func (d *Dict) Data() []byte { return d.data }
+
+// Size returns how many bytes of memory the dictionary holds.
+func (d *Dict) Size() int { return cap(d.data) + 8*cap(d.end) + 8*cap(d.slots) }

@@ -1,0 +1,521 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"kequn"
+)
+
+const (
+	sampleBytes = 4 << 20   // decoded text looked at when a file is opened
+	sniffBytes  = 256 << 10 // of it, what decides the dialect
+	sampleRows  = 10_000    // rows that proposals are based on
+	chunkBytes  = 2 << 20   // text converted at a time: some 40,000 orders
+)
+
+// openCSV finds encoding, dialect, column names and a sample.
+func (f *File) openCSV() error {
+	text, final, err := f.head()
+	if err != nil {
+		return err
+	}
+	if len(trimSpace(text)) == 0 {
+		return kequn.Errorf(kequn.KindInput, f.Path, "holds nothing but blank lines").WithHint("a table needs at least a header line")
+	}
+	if f.Packing != "" {
+		if err := f.refuseUnpacked(text); err != nil {
+			return err
+		}
+	}
+	window := text
+	if len(window) > sniffBytes {
+		window = window[:sniffBytes]
+		if bytes.IndexAny(window, "\r\n") < 0 {
+			window = text
+		}
+	}
+	whole := final && len(window) == len(text)
+	limits := f.opt.Limits
+	if f.opt.Dialect != nil {
+		f.Dialect = *f.opt.Dialect
+	} else {
+		f.Dialect = sniffDialect(window, whole)
+	}
+	given := f.Dialect
+	names, body, line := findBody(text, final, &f.Dialect, limits)
+	if f.opt.Dialect != nil {
+		// What was declared stands; only where the rows begin is looked up.
+		f.Dialect.Header, f.Dialect.Trailing = given.Header, given.Trailing
+		names, body, line = f.declaredBody(text, final)
+	}
+	if names == nil {
+		return f.noRecord(text, body, line, final)
+	}
+	if len(names) > limits.Columns {
+		return f.tooManyColumns(fmt.Sprint(len(names)))
+	}
+	if err := f.nameColumns(names); err != nil {
+		return err
+	}
+	if f.Dialect.Skip > 0 && strings.TrimSpace(string(text[:min(body, len(text))])) != "" && f.Dialect.Skip > blankLines(text) {
+		f.Notes = append(f.Notes, fmt.Sprintf("lines 1 to %d are not part of the table and were passed over", f.Dialect.Skip))
+	}
+	if !f.Dialect.Header {
+		f.Notes = append(f.Notes, "the file seems to have no header line; columns are called column_1, column_2 …")
+	}
+	f.sample = f.sampleCSV(text, final, body)
+	f.sample.body, f.sample.line = body, line
+	if f.Encoding != "" && f.Encoding != "utf-8" {
+		f.Notes = append(f.Notes, "the text is in "+f.Encoding)
+	}
+	return nil
+}
+
+// head returns the first text of the file in UTF-8, and whether it is all.
+func (f *File) head() (text []byte, final bool, err error) {
+	u, err := f.unpack(false)
+	if err != nil {
+		return nil, false, err
+	}
+	defer u.Close()
+	d, err := newDecoder(f.Path, u, f.opt.Encoding)
+	if err != nil {
+		return nil, false, err
+	}
+	most := max(sampleBytes, 2*f.opt.Limits.Record)
+	text = make([]byte, 0, min(int64(most), max(f.Bytes*4, 4096)))
+	for len(text) < most {
+		if len(text) == cap(text) {
+			text = append(text, 0)[:len(text)]
+		}
+		n, err := d.Read(text[len(text):min(cap(text), most)])
+		text = text[:len(text)+n]
+		if err == io.EOF {
+			final = true
+			break
+		}
+		if err != nil {
+			return nil, false, err
+		}
+	}
+	f.Encoding = orElse(d.encoding, "utf-8")
+	return text, final, nil
+}
+
+// refuseUnpacked refuses an archive within an archive and other things that are no text.
+func (f *File) refuseUnpacked(text []byte) error {
+	if p, _ := recognise(f.Path, text[:min(len(text), 4096)]); p != "" {
+		return kequn.Errorf(kequn.KindInput, f.Path, "is packed twice").WithHint("unpack it once")
+	}
+	if isParquet(text) {
+		return kequn.Errorf(kequn.KindInput, f.Path, "is a packed Parquet file").WithHint("unpack it; Parquet is packed inside")
+	}
+	if len(text) > 262 && string(text[257:262]) == "ustar" {
+		return kequn.Errorf(kequn.KindInput, f.Path, "is a tar archive, not a table").WithHint("unpack it and load the files in it")
+	}
+	return refuse(f.Path, text[:min(len(text), 4096)])
+}
+
+// noRecord says why the text has no header: the record at pos is the first one, and flawed or far too long.
+func (f *File) noRecord(text []byte, pos, line int, final bool) error {
+	s := newScanner(f.Dialect, f.opt.Limits.QuotedLines)
+	fields, rec := s.scan(text, pos, true, nil)
+	switch {
+	case len(fields) > f.opt.Limits.Columns:
+		return f.tooManyColumns("more than " + fmt.Sprint(f.opt.Limits.Columns))
+	case rec.flaw == flawJunk || rec.flaw == flawOpen:
+		return kequn.Errorf(kequn.KindInput, fmt.Sprintf("%s: line %d", f.Path, line+1), "the header line is broken: %s", BadQuote.Words(kequn.English))
+	}
+	return f.tooLong(rec, int64(line)+1)
+}
+
+func (f *File) tooManyColumns(n string) error {
+	return kequn.Errorf(kequn.KindInput, f.Path, "has %s columns; the limit is %d", n, f.opt.Limits.Columns).
+		WithHint("keep the columns that are needed")
+}
+
+// tooLong is the refusal of a record that goes on and on.
+func (f *File) tooLong(rec record, line int64) error {
+	if rec.flaw == flawEnd || rec.flaw == flawLines || rec.flaw == flawOpen {
+		return kequn.Errorf(kequn.KindInput, fmt.Sprintf("%s: line %d", f.Path, line+int64(rec.opens)), "a quote opens here and does not close").
+			WithHint("close it, or write quotes within a text twice")
+	}
+	return kequn.Errorf(kequn.KindInput, fmt.Sprintf("%s: line %d", f.Path, line), "the record is longer than %d bytes, the limit", f.opt.Limits.Record)
+}
+
+// declaredBody is findBody for a dialect that the caller gave.
+func (f *File) declaredBody(text []byte, final bool) (names []string, body, line int) {
+	s := newScanner(f.Dialect, f.opt.Limits.QuotedLines)
+	pos := 0
+	for line < f.Dialect.Skip && pos < len(text) {
+		_, rec := s.scan(text, pos, final, nil)
+		if rec.next < 0 {
+			return nil, 0, 0
+		}
+		pos = rec.next
+		line += rec.lines
+	}
+	fields, rec := s.scan(text, pos, final, nil)
+	if rec.next < 0 {
+		return nil, 0, 0
+	}
+	n := len(fields)
+	if f.Dialect.Trailing {
+		n--
+	}
+	if !f.Dialect.Header {
+		return make([]string, n), pos, line
+	}
+	buf := text[:len(text):len(text)]
+	for _, v := range fields[:n] {
+		long, u := s.unescape(buf, v)
+		names = append(names, string(trimSpace(long[u.from:u.to])))
+	}
+	return names, rec.next, line + rec.lines
+}
+
+func blankLines(text []byte) int {
+	i := 0
+	for i < len(text) && (text[i] == ' ' || text[i] == '\t' || text[i] == '\r' || text[i] == '\n') {
+		i++
+	}
+	return countLines(text[:i])
+}
+
+// nameColumns checks the header's names, puts their spaces in order and names those that have none.
+func (f *File) nameColumns(names []string) error {
+	seen := map[string]int{} // looked up only
+	var blank []string
+	for i, n := range names {
+		if !utf8.ValidString(n) || strings.ContainsRune(n, 0) {
+			return kequn.Errorf(kequn.KindInput, f.Path, "the name of column %d is not valid text", i+1).WithHint("save the file as UTF-8")
+		}
+		n = strings.Join(strings.FieldsFunc(n, func(r rune) bool { return r <= ' ' || r == 0x7F || r == 0xFEFF || r == 0xA0 }), " ")
+		if len(n) > 300 {
+			return kequn.Errorf(kequn.KindInput, f.Path, "the name of column %d is %d bytes long", i+1, len(n)).WithHint("is the header line missing?")
+		}
+		if n == "" {
+			n = fmt.Sprintf("column_%d", i+1)
+			if f.Dialect.Header {
+				blank = append(blank, n)
+			}
+		}
+		if at, twice := seen[strings.ToLower(n)]; twice {
+			return kequn.Errorf(kequn.KindInput, f.Path, "columns %d and %d are both called %q", at+1, i+1, n).WithHint("rename one of them")
+		}
+		seen[strings.ToLower(n)] = i
+		names[i] = n
+	}
+	f.Columns = names
+	if len(blank) > 0 {
+		f.Notes = append(f.Notes, "columns without a name are called "+strings.Join(blank[:min(len(blank), 5)], ", "))
+	}
+	return nil
+}
+
+// csvChunk is some whole records on their way through the workers.
+type csvChunk struct {
+	text  []byte // the records, and what follows them; while converting, unescaped values are written behind
+	end   int    // of the records
+	final bool   // no text follows
+	line  int64  // of the first record
+	done  chan struct{}
+	err   error
+	work  *work
+	read  int64
+	blank int64
+
+	cells   []span // of sound records, row by row
+	records []int32
+	from    []uint32 // of each row's record
+	to      []uint32
+	lines   []int64
+	flawed  []rejected
+}
+
+// Read reads all rows of the file, which must have the schema's columns (it may have more), and hands them in file order
+// to batch, and what was refused to reject; either may be nil. Both are called by Read's own goroutine.
+//
+// Each record is either kept or rejected for the first reason found, from the record as a whole (quotes, bytes, number of
+// fields) to the columns in the schema's order. A file that cannot be trusted at all (a quote that never closes, a record
+// beyond the limit, damaged packing or pages) is an input error that names line and reason: what was handed over before
+// it must then be dropped. An error of batch or reject, or a cancelled context, ends the reading with that error.
+//
+// A second goroutine unpacks and cuts the text into chunks of whole records, others convert them; memory is bounded by
+// a few chunks of 2 MiB a thread. The rows, rejects and counts are the same for any number of threads.
+func (f *File) Read(ctx context.Context, schema []Column, batch func(*Batch) error, reject func(Reject) error) (Counts, error) {
+	at, err := f.checkSchema(schema)
+	if err != nil {
+		return Counts{}, err
+	}
+	if f.Format == Parquet {
+		return f.readParquet(ctx, schema, at, batch, reject)
+	}
+	threads := f.opt.Threads
+	if threads <= 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
+	tasks := make(chan *csvChunk, threads)
+	ordered := make(chan *csvChunk, threads+2)
+	free := make(chan *csvChunk, 2*threads+4)
+	for range cap(free) {
+		free <- &csvChunk{done: make(chan struct{}, 1)}
+	}
+	var group sync.WaitGroup
+	var sum [32]byte
+	var cutErr error
+	group.Go(func() {
+		defer close(ordered)
+		defer close(tasks)
+		sum, cutErr = f.cut(ctx, free, tasks, ordered)
+	})
+	for range threads {
+		group.Go(func() {
+			s := newScanner(f.Dialect, f.opt.Limits.QuotedLines)
+			for c := range tasks {
+				f.convert(c, s, schema, at)
+				c.done <- struct{}{}
+			}
+		})
+	}
+	l := newLedger(schema)
+	for c := range ordered {
+		<-c.done
+		if err == nil {
+			err = c.err
+		}
+		if err == nil {
+			err = l.take(ctx, c.work, c.read, c.blank, batch, reject)
+		}
+		if err != nil {
+			cancel() // and drain what is under way
+		}
+		free <- c
+	}
+	group.Wait()
+	if err == nil {
+		err = cutErr
+	}
+	if err != nil {
+		return Counts{}, err
+	}
+	counts := l.close()
+	counts.SHA256 = sum
+	return counts, nil
+}
+
+// cut unpacks, decodes and cuts the file into chunks of whole records.
+func (f *File) cut(ctx context.Context, free <-chan *csvChunk, tasks, ordered chan<- *csvChunk) (sum [32]byte, err error) {
+	u, err := f.unpack(true)
+	if err != nil {
+		return sum, err
+	}
+	defer u.Close()
+	d, err := newDecoder(f.Path, u, f.opt.Encoding)
+	if err != nil {
+		return sum, err
+	}
+	if _, err := io.CopyN(io.Discard, d, int64(f.sample.body)); err != nil {
+		return sum, f.shrunk(err)
+	}
+	s := newScanner(f.Dialect, f.opt.Limits.QuotedLines)
+	line := int64(f.sample.line) + 1
+	var carry []byte
+	var scratch []span
+	final := false
+	for !final || len(carry) > 0 {
+		var c *csvChunk
+		select {
+		case c = <-free:
+		case <-ctx.Done():
+			return sum, ctx.Err()
+		}
+		text := append(c.text[:0], carry...)
+		want := chunkBytes
+		var end, lines int
+		for {
+			for len(text) < want && !final {
+				if cap(text)-len(text) < 64<<10 {
+					text = append(make([]byte, 0, max(2*len(text), chunkBytes+chunkBytes/4)), text...)
+				}
+				n, err := d.Read(text[len(text):cap(text)])
+				text = text[:len(text)+n]
+				if err == io.EOF {
+					final = true
+				} else if err != nil {
+					return sum, err
+				}
+				if err := ctx.Err(); err != nil {
+					return sum, err
+				}
+			}
+			end, lines = s.boundary(text, final, scratch)
+			if end > 0 || final {
+				break
+			}
+			if len(text) > f.opt.Limits.Record {
+				_, rec := s.scan(text, 0, true, scratch[:0])
+				return sum, f.tooLong(rec, line)
+			}
+			want = 2 * len(text)
+		}
+		carry = append(carry[:0], text[end:]...)
+		// Whether a quote closes may show only behind the chunk's end, so the text that was looked at goes along.
+		c.text, c.end, c.final, c.line = text, end, final, line
+		line += int64(lines)
+		// Both channels are drained until they are closed, so sending does not block for ever.
+		ordered <- c
+		tasks <- c
+		if final && len(carry) == 0 {
+			break
+		}
+	}
+	// Hash what lies behind the packed data, too.
+	if _, err := io.Copy(io.Discard, u.in); err != nil {
+		return sum, readError(f.Path, err)
+	}
+	if u.in.n != f.Bytes {
+		return sum, f.shrunk(io.ErrUnexpectedEOF)
+	}
+	return [32]byte(u.in.sum.Sum(nil)), nil
+}
+
+func (f *File) shrunk(err error) error {
+	var e *kequn.Error
+	if errors.As(err, &e) {
+		return err
+	}
+	return kequn.Errorf(kequn.KindInput, f.Path, "changed while it was read").WithHint("try again when nobody writes to it")
+}
+
+// convert cuts a chunk into fields and converts them.
+func (f *File) convert(c *csvChunk, s *scanner, schema []Column, at []int) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.err = kequn.Errorf(kequn.KindInternal, fmt.Sprintf("%s: line %d", f.Path, c.line), "source: %v", r)
+		}
+	}()
+	c.err = nil
+	if c.work == nil {
+		c.work = f.newWork(schema, at)
+	}
+	if c.err = f.split(c, s); c.err != nil {
+		return
+	}
+	w, n, width := c.work, len(c.records), len(f.Columns)
+	w.begin(n)
+	text := c.text
+	for _, v := range w.converters {
+		if v.file < 0 {
+			continue
+		}
+		for i, k := 0, v.file; i < n; i, k = i+1, k+width {
+			p := c.cells[k]
+			v.text(i, text[p.from:p.to])
+		}
+	}
+	w.rejects = append(w.rejects, c.flawed...)
+	w.finish(n, c.lines, func(row int) int32 { return c.records[row] }, func(row int) []byte { return text[c.from[row]:c.to[row]] })
+}
+
+// split finds the records and fields of a chunk, and which records are flawed as a whole.
+func (f *File) split(c *csvChunk, s *scanner) error {
+	limits, width := f.opt.Limits, len(f.Columns)
+	c.cells, c.records, c.from, c.to, c.lines, c.flawed = c.cells[:0], c.records[:0], c.from[:0], c.to[:0], c.lines[:0], c.flawed[:0]
+	c.read, c.blank = 0, 0
+	n, full := c.end, len(c.text)
+	text := c.text[:full:full] // unescaped values make it grow, elsewhere
+	valid := utf8.Valid(text[:n])
+	line := c.line
+	for pos := 0; pos < n; {
+		first := len(c.cells)
+		var rec record
+		c.cells, rec = s.scan(text[:full], pos, c.final, c.cells)
+		fields := c.cells[first:]
+		start, here := pos, line
+		if rec.next <= pos {
+			panic("a chunk ends within a record")
+		}
+		pos = rec.next
+		line += int64(rec.lines)
+		if rec.flaw == flawEnd || rec.flaw == flawLines {
+			return f.tooLong(rec, here)
+		}
+		if rec.end-start > limits.Record {
+			return f.tooLong(rec, here)
+		}
+		if rec.flaw == flawNone && isBlank(text, fields) {
+			c.blank++
+			c.cells = c.cells[:first]
+			continue
+		}
+		record := int32(c.read)
+		c.read++
+		why := f.unsound(text, fields, rec, start, valid)
+		if why == "" && len(fields) == width+1 {
+			last := fields[width]
+			if f.Dialect.Trailing && len(trimSpace(text[last.from:last.to])) == 0 {
+				fields = fields[:width]
+				c.cells = c.cells[:first+width]
+			}
+		}
+		switch {
+		case why != "":
+		case len(fields) < width:
+			why = TooFewFields
+		case len(fields) > width:
+			why = TooManyFields
+		}
+		if why != "" {
+			c.flawed = append(c.flawed, rejected{record, -1, why, text[start:rec.end:rec.end], here})
+			c.cells = c.cells[:first]
+			continue
+		}
+		if rec.dirty {
+			for k := range fields {
+				text, fields[k] = s.unescape(text, fields[k])
+			}
+		}
+		c.records = append(c.records, record)
+		c.from = append(c.from, uint32(start))
+		c.to = append(c.to, uint32(rec.end))
+		c.lines = append(c.lines, here)
+	}
+	c.text = text
+	return nil
+}
+
+// unsound tells what is wrong with a record as a whole, or "".
+func (f *File) unsound(text []byte, fields []span, rec record, start int, valid bool) Reason {
+	switch {
+	case rec.flaw == flawJunk:
+		return BadQuote
+	case rec.flaw == flawOpen:
+		return OpenQuote
+	case rec.ctl == ctlNUL:
+		return NULByte
+	case rec.ctl != 0:
+		return ControlByte
+	case !valid && !utf8.Valid(text[start:rec.end]):
+		return BadEncoding
+	}
+	if rec.end-start > f.opt.Limits.Field {
+		for _, p := range fields {
+			if int(p.to-p.from) > f.opt.Limits.Field {
+				return FieldTooLong
+			}
+		}
+	}
+	return ""
+}

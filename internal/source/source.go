@@ -1,0 +1,176 @@
+// Package source reads what people have: CSV in any dialect and encoding, packed or not, and Parquet.
+//
+// A file passes through the room in three steps, each of which may be the last:
+//
+//	Open     what is it? format, packing, encoding, dialect, column names; a sample of its first rows
+//	Propose  what does it mean? the dataset's role, and a kind and a role for each column, with the evidence
+//	Read     the rows: typed batches in file order, and for every row that was refused its line and reason
+//
+// Whatever a row says, it ends up in a batch or among the rejects, exactly once; whatever a file says, the room neither
+// panics nor takes memory beyond its [Limits]. [ReadFlat] reads a whole flat table at once, for models without a
+// workspace.
+package source
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"kequn"
+)
+
+// Format is what kind of file it is, packing aside.
+type Format string
+
+// The formats that are read.
+const (
+	CSV     Format = "csv"
+	Parquet Format = "parquet"
+)
+
+// Options say how files are read. The zero value works.
+type Options struct {
+	Zone     *time.Location // of times that name none; nil is UTC
+	Now      time.Time      // times more than two years later are refused; the zero value is the clock's
+	Threads  int            // 0 is all processors; the rows are the same for any number
+	Encoding string         // "" detects; else utf-8, utf-16le, utf-16be, gb18030 or windows-1252
+	Dialect  *Dialect       // nil sniffs
+	Limits   Limits
+}
+
+// Limits bound what an untrusted file may cost. A field left 0 means its default.
+type Limits struct {
+	Record      int   // bytes of one record (default 1 MiB); a longer one refuses the file
+	Field       int   // bytes of one field (default 64 KiB); a longer one rejects the row
+	QuotedLines int   // line breaks within one quoted field (default 1,000); more refuse the file: the quote is open
+	Columns     int   // columns (default 4,096)
+	Unpacked    int64 // bytes after unpacking (default 64 GiB)
+	Ratio       int64 // unpacked to packed (default 200), checked past RatioFrom unpacked bytes
+	RatioFrom   int64 // default 256 MiB
+	Memory      int64 // bytes that decoding one Parquet page may take (default 256 MiB)
+}
+
+func (l Limits) withDefaults() Limits {
+	or := func(v *int, d int) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	or64 := func(v *int64, d int64) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	or(&l.Record, 1<<20)
+	or(&l.Field, 64<<10)
+	or(&l.QuotedLines, 1000)
+	or(&l.Columns, 4096)
+	or64(&l.Unpacked, 64<<30)
+	or64(&l.Ratio, 200)
+	or64(&l.RatioFrom, 256<<20)
+	or64(&l.Memory, 256<<20)
+	l.Record = min(l.Record, 256<<20) // positions within a chunk are 32-bit
+	l.Field = min(l.Field, l.Record)
+	return l
+}
+
+// File is an opened file. Its exported fields are for reading.
+type File struct {
+	Path     string
+	Format   Format
+	Packing  string // "", gzip or zstd
+	Encoding string // of CSV: utf-8, utf-16le, utf-16be, gb18030 or windows-1252, as far as the sample shows
+	Bytes    int64  // size as stored
+	Columns  []string
+	Dialect  Dialect  // of CSV
+	Rows     int64    // of Parquet, as its footer says; -1 where only reading tells
+	Notes    []string // what opening noticed and did about it, in plain words
+
+	opt     Options
+	file    *os.File
+	sample  *sample
+	parquet *parquetFile
+}
+
+// Open opens the file at path, tells by its content what it is, and takes a sample of its first rows.
+//
+// A file that cannot be data is refused with an input error that says what it seems to be: missing, empty, a folder, a
+// program, an archive, a spreadsheet, JSON, an image, text in an unknown encoding, a damaged Parquet footer, two columns
+// of one name, more columns than the limit. The caller closes the file.
+func Open(path string, opt Options) (f *File, err error) {
+	opt.Limits = opt.Limits.withDefaults()
+	if opt.Zone == nil {
+		opt.Zone = time.UTC
+	}
+	if opt.Now.IsZero() {
+		opt.Now = time.Now()
+	}
+	// A named pipe would block the open below, so look first.
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, openError(path, err)
+	}
+	if info.IsDir() {
+		return nil, kequn.Errorf(kequn.KindInput, path, "is a folder, not a file").WithHint("name the files in it")
+	}
+	if !info.Mode().IsRegular() {
+		return nil, kequn.Errorf(kequn.KindInput, path, "is not a regular file")
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, openError(path, err)
+	}
+	f = &File{Path: path, Bytes: info.Size(), Rows: -1, opt: opt, file: file}
+	defer func() {
+		if err != nil {
+			file.Close()
+			f = nil
+		}
+	}()
+	if f.Bytes == 0 {
+		return f, kequn.Errorf(kequn.KindInput, path, "the file is empty").WithHint("a table needs at least a header line")
+	}
+	head := make([]byte, min(f.Bytes, 4096))
+	if _, err := file.ReadAt(head, 0); err != nil && err != io.EOF {
+		return f, readError(path, err)
+	}
+	if f.Packing, err = recognise(path, head); err != nil {
+		return f, err
+	}
+	if isParquet(head) {
+		f.Format = Parquet
+		return f, f.openParquet()
+	}
+	f.Format = CSV
+	return f, f.openCSV()
+}
+
+// Close releases the file.
+func (f *File) Close() error { return f.file.Close() }
+
+func (f *File) name() string { return filepath.Base(f.Path) }
+
+func openError(path string, err error) error {
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return kequn.Errorf(kequn.KindInput, path, "there is no such file")
+	case errors.Is(err, os.ErrPermission):
+		return kequn.Errorf(kequn.KindInput, path, "the file may not be read").WithHint("check its permissions")
+	}
+	return readError(path, err)
+}
+
+// readError is trouble of the machine rather than of the file, except where it already is an input error.
+func readError(path string, err error) error {
+	var e *kequn.Error
+	if errors.As(err, &e) {
+		return err
+	}
+	var p *os.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return &kequn.Error{Kind: kequn.KindInput, Where: path, Message: "cannot be read", Err: err}
+}
