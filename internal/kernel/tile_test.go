@@ -41,21 +41,6 @@ func TestTilesKeepRows(t *testing.T) {
 	}
 }
 
-// withInstructions runs f once with each set of vector instructions that this processor has.
-func withInstructions(f func(name string)) {
-	a, b := hasAVX512, hasAVX2
-	defer func() { hasAVX512, hasAVX2 = a, b }()
-	if a {
-		f("avx512")
-	}
-	hasAVX512 = false
-	if b {
-		f("avx2")
-	}
-	hasAVX2 = false
-	f("portable")
-}
-
 // Each version finds, up to float32 rounding, what the definition finds over all pairs.
 func TestNearestIsNearest(t *testing.T) {
 	withInstructions(func(name string) {

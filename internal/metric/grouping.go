@@ -54,61 +54,62 @@ func nLabels(label []int32) int {
 	return int(top) + 1
 }
 
-// Silhouette returns the mean over rows of (b−a)/max(a, b), a being a row's mean distance to its own group and b that to the
-// nearest other group; 0 for a row alone in its group (Rousseeuw, 1987). x is (n, nCols), row-major; distance is Euclidean.
-// With more than sample rows, a random sample by seed stands for all (0: 2,000). NaN unless the rows looked at
-// fall into two groups at least. Time is O(sample²·nCols), the same result for any number of threads.
+// Silhouette returns the mean of [SilhouetteRows] over a random sample of rows by seed (0: 2,000 rows; all if there are
+// fewer). NaN unless the rows looked at fall into two groups at least.
 func Silhouette(x []float32, nCols int, label []int32, sample int, seed uint64, threads int) float64 {
-	if len(x) != len(label)*nCols {
-		panic(errLength)
-	}
 	if sample <= 0 {
 		sample = 2000
 	}
 	rows := kernel.NewStream(seed, kernel.ID("silhouette")).Sample(len(label), sample)
+	widths := SilhouetteRows(x, nCols, label, rows, threads)
+	return kernel.Sum(widths) / float64(len(widths))
+}
+
+// SilhouetteRows returns for each of the rows (b−a)/max(a, b), a being its mean distance to the rest of its own group and b
+// that to the nearest other group; 0 for a row alone in its group (Rousseeuw, 1987). Only the rows given count, for both;
+// where they all are of one group the answers are NaN. x is (n, nCols), row-major; distance is Euclidean.
+// Time is O(len(rows)²·nCols), the same result for any number of threads.
+func SilhouetteRows(x []float32, nCols int, label, rows []int32, threads int) []float64 {
+	if len(x) != len(label)*nCols {
+		panic(errLength)
+	}
 	k := nLabels(label)
 	size := make([]float64, k)
+	near := make([]float32, 0, len(rows)*nCols) // the rows side by side: the loop below reads them len(rows) times
 	for _, r := range rows {
 		size[label[r]]++
+		near = append(near, x[int(r)*nCols:(int(r)+1)*nCols]...)
 	}
-	filled := 0
-	for _, s := range size {
-		if s > 0 {
-			filled++
-		}
-	}
-	if filled < 2 {
-		return math.NaN()
-	}
-	const block = 32
-	total := kernel.Reduce(len(rows), threads, block, func(lo, hi int) float64 {
-		sum := 0.0
+	out := make([]float64, len(rows))
+	kernel.Parallel(len(rows), threads, 32, func(lo, hi int) {
 		far := make([]float64, k)
 		for i := lo; i < hi; i++ {
 			clear(far)
-			r := int(rows[i])
-			a := x[r*nCols : (r+1)*nCols]
-			for _, q := range rows {
-				far[label[q]] += math.Sqrt(float64(kernel.Distance2f32(a, x[int(q)*nCols:(int(q)+1)*nCols])))
+			own := near[i*nCols : (i+1)*nCols]
+			for j, r := range rows {
+				far[label[r]] += math.Sqrt(float64(kernel.Distance2f32(own, near[j*nCols:(j+1)*nCols])))
 			}
-			sum += width(far, size, int(label[r]))
+			out[i] = width(far, size, int(label[rows[i]]))
 		}
-		return sum
-	}, func(a, b float64) float64 { return a + b })
-	return total / float64(len(rows))
+	})
+	return out
 }
 
 // width returns one row's silhouette from its summed distances to each group.
 func width(far, size []float64, own int) float64 {
-	if size[own] <= 1 {
-		return 0
-	}
-	a, b := far[own]/(size[own]-1), math.Inf(1)
+	b := math.Inf(1)
 	for c, n := range size {
 		if c != own && n > 0 {
 			b = min(b, far[c]/n)
 		}
 	}
+	switch {
+	case math.IsInf(b, 1):
+		return math.NaN()
+	case size[own] == 1:
+		return 0
+	}
+	a := far[own] / (size[own] - 1)
 	if m := max(a, b); m > 0 {
 		return (b - a) / m
 	}
