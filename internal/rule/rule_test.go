@@ -279,6 +279,12 @@ func FuzzCompile(f *testing.F) {
 	}
 	catalogue := shop()
 	f.Fuzz(func(t *testing.T, text string) {
+		start := time.Now()
+		defer func() {
+			if d := time.Since(start); d > 5*time.Second {
+				t.Errorf("%d bytes took %v", len(text), d)
+			}
+		}()
 		n, err := Compile(text, catalogue)
 		if err != nil {
 			if kequn.KindOf(err) != kequn.KindUsage {
