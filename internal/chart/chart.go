@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -152,17 +153,22 @@ type Bar struct {
 
 // Bars returns horizontal bars, one below the other; negative values go left from zero.
 func Bars(title string, bars []Bar, width int) string {
+	bars = slices.Clone(bars)
 	w := orSize(width, 640)
 	const row = 26.0
 	h := int(row*float64(len(bars)) + 12)
-	longest := 0.0
+	longest, words := 0.0, 40.0
 	lo, hi := 0.0, 0.0
-	for _, r := range bars {
-		longest = math.Max(longest, textWidth(r.Label))
+	for i := range bars {
+		r := &bars[i]
+		if r.Text == "" {
+			r.Text = Short(r.Value)
+		}
+		longest, words = math.Max(longest, textWidth(r.Label)), math.Max(words, textWidth(r.Text))
 		lo, hi = math.Min(lo, math.Min(r.Value, r.Low)), math.Max(hi, math.Max(r.Value, r.High))
 	}
 	longest = math.Min(longest, float64(w)*.45)
-	s := scale{min: lo, max: hi, from: longest + 12, to: float64(w) - 74}
+	s := scale{min: lo, max: hi, from: longest + 12, to: float64(w) - words - 12}
 	if lo == hi {
 		s.max = lo + 1
 	}
@@ -177,11 +183,7 @@ func Bars(title string, bars []Bar, width int) string {
 			fmt.Fprintf(&b, `<path d="M%s %sH%sM%s %sv8M%s %sv8" class="kq-whisker"/>`, num(s.at(r.Low)), num(y+12), num(s.at(r.High)), num(s.at(r.Low)), num(y+8), num(s.at(r.High)), num(y+8))
 			z = math.Max(z, s.at(r.High))
 		}
-		word := r.Text
-		if word == "" {
-			word = Short(r.Value)
-		}
-		text(&b, z+6, y+16, "start", word, "")
+		text(&b, z+6, y+16, "start", r.Text, "")
 	}
 	b.WriteString("</svg>")
 	return b.String()
@@ -302,7 +304,7 @@ func textWidth(s string) float64 {
 		if r >= 0x2E80 {
 			w += fontSize
 		} else {
-			w += fontSize * .56
+			w += fontSize * .62
 		}
 	}
 	return w

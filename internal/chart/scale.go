@@ -79,7 +79,7 @@ func (s scale) ticks(n int) []float64 {
 	}
 	var out []float64
 	for k := math.Ceil(s.min/step - 1e-9); k <= math.Floor(s.max/step+1e-9); k++ {
-		out = append(out, k*step)
+		out = append(out, k*step+0) // + 0 turns −0 into 0
 	}
 	return out
 }
