@@ -5,7 +5,7 @@ import "math"
 // NormCDF returns P(Z ≤ x) of the standard normal distribution.
 func NormCDF(x float64) float64 { return 0.5 * math.Erfc(-x/math.Sqrt2) }
 
-// NormQuantile returns x with P(Z ≤ x) = p, to 1e-14 relative; ∓Inf at 0 and 1.
+// NormQuantile returns x with P(Z ≤ x) = p, to 1e-13 relative; ∓Inf at 0 and 1.
 func NormQuantile(p float64) float64 {
 	if !(p >= 0 && p <= 1) {
 		panic(errRange)

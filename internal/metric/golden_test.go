@@ -155,7 +155,7 @@ func TestScoresAgreeWithPeers(t *testing.T) {
 	}
 	check("isotonic", 1e-12, fit...)
 	platt := FitCalibration(Platt, y, p, w)
-	check("platt", 1e-6, platt.A, platt.B) // its solver stops earlier than ours
+	check("platt", 1e-6, platt.A, platt.B) // 1e-6: iterative on both sides, and ours has a small slope penalty
 	beta := FitCalibration(Beta, y, p, w)
 	check("beta", 1e-6, beta.A, beta.B, beta.C)
 
@@ -196,9 +196,9 @@ func TestScoresAgreeWithPeers(t *testing.T) {
 		case "t_quantile":
 			check(name, 1e-9, TQuantile(arg[0], arg[1])) // with 1e6 degrees of freedom, Lgamma cancels to 1e-10
 		case "t_cdf":
-			check(name, 1e-11, TCDF(arg[0], arg[1]))
+			check(name, 1e-12, TCDF(arg[0], arg[1]))
 		case "chi_tail":
-			check(name, 1e-11, ChiSquareTail(arg[0], arg[1]))
+			check(name, 1e-12, ChiSquareTail(arg[0], arg[1]))
 		case "wald", "newcombe", "ztest":
 			x, y := Count{arg[0], arg[1]}, Count{arg[2], arg[3]}
 			e := NewcombeDifference(x, y, 0.95)
