@@ -330,3 +330,25 @@ func BenchmarkAUC(b *testing.B) {
 		}
 	})
 }
+
+// Effect and PolicyValue embed an Interval; its JSON must not stand for theirs.
+func TestWhatEmbedsAnIntervalKeepsItsFieldsInJSON(t *testing.T) {
+	e := Effect{Interval{1, 0.5, 1.5}, 0.25, math.Inf(1), 0.01}
+	b, err := json.Marshal(e)
+	if err != nil || string(b) != `{"mean":1,"low":0.5,"high":1.5,"std_err":0.25,"df":null,"p":0.01}` {
+		t.Errorf("%s %v", b, err)
+	}
+	var e2 Effect
+	if err := json.Unmarshal(b, &e2); err != nil || e2 != e {
+		t.Errorf("%+v %v", e2, err)
+	}
+	v := PolicyValue{Interval{1, math.NaN(), 1.5}, 0.25, 7, 5.5, 4}
+	b, err = json.Marshal(v)
+	if err != nil || string(b) != `{"mean":1,"low":null,"high":1.5,"std_err":0.25,"matched":7,"effective":5.5,"max_weight":4}` {
+		t.Errorf("%s %v", b, err)
+	}
+	var v2 PolicyValue
+	if err := json.Unmarshal(b, &v2); err != nil || v2.Matched != 7 || v2.MaxWeight != 4 || v2.High != 1.5 || !math.IsNaN(v2.Low) {
+		t.Errorf("%+v %v", v2, err)
+	}
+}

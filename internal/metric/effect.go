@@ -1,6 +1,7 @@
 package metric
 
 import (
+	"encoding/json"
 	"math"
 
 	"kequn/internal/kernel"
@@ -12,6 +13,32 @@ type Effect struct {
 	StdErr   float64 // of the difference
 	DF       float64 // degrees of freedom of the t interval; +Inf for a normal one
 	P        float64 // two-sided p-value of "no difference"
+}
+
+type effectJSON struct {
+	intervalJSON
+	StdErr *number `json:"std_err"`
+	DF     *number `json:"df"` // null for a normal interval
+	P      *number `json:"p"`
+}
+
+// MarshalJSON writes {"mean", "low", "high", "std_err", "df", "p"}; df is null for a normal interval.
+func (e Effect) MarshalJSON() ([]byte, error) {
+	se, df, p := number(e.StdErr), number(e.DF), number(e.P)
+	return json.Marshal(effectJSON{e.json(), &se, &df, &p})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (e *Effect) UnmarshalJSON(b []byte) error {
+	var j effectJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*e = Effect{j.interval(), j.StdErr.or(math.NaN()), j.DF.or(math.Inf(1)), j.P.or(math.NaN())}
+	if j.StdErr == nil && j.DF == nil { // nothing could be said, rather than a normal interval
+		e.DF = math.NaN()
+	}
+	return nil
 }
 
 // Sample is what a difference of means needs to know of a group.

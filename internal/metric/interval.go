@@ -18,36 +18,50 @@ type Interval struct {
 // Contains tells whether x lies within the bounds.
 func (i Interval) Contains(x float64) bool { return i.Low <= x && x <= i.High }
 
-// MarshalJSON writes {"mean", "low", "high"}.
-func (i Interval) MarshalJSON() ([]byte, error) {
-	finite := func(x float64) *float64 {
-		if x-x != 0 {
-			return nil
-		}
-		return &x
+// number is a float64 whose JSON is null where it is not finite, which JSON cannot write.
+type number float64
+
+func (x number) MarshalJSON() ([]byte, error) {
+	if x-x != 0 {
+		return []byte("null"), nil
 	}
-	return json.Marshal(struct {
-		Mean *float64 `json:"mean"`
-		Low  *float64 `json:"low"`
-		High *float64 `json:"high"`
-	}{finite(i.Mean), finite(i.Low), finite(i.High)})
+	return json.Marshal(float64(x))
 }
+
+// or returns the number that JSON held, or what null stands for.
+func (x *number) or(null float64) float64 {
+	if x == nil {
+		return null
+	}
+	return float64(*x)
+}
+
+type intervalJSON struct {
+	Mean *number `json:"mean"`
+	Low  *number `json:"low"`
+	High *number `json:"high"`
+}
+
+func (i Interval) json() intervalJSON {
+	mean, low, high := number(i.Mean), number(i.Low), number(i.High)
+	return intervalJSON{&mean, &low, &high}
+}
+
+func (j intervalJSON) interval() Interval {
+	return Interval{j.Mean.or(math.NaN()), j.Low.or(math.NaN()), j.High.or(math.NaN())}
+}
+
+// MarshalJSON writes {"mean", "low", "high"}. A struct that embeds an Interval needs a MarshalJSON of its own, or this
+// one stands for all of it.
+func (i Interval) MarshalJSON() ([]byte, error) { return json.Marshal(i.json()) }
 
 // UnmarshalJSON reads what MarshalJSON writes; null becomes NaN.
 func (i *Interval) UnmarshalJSON(b []byte) error {
-	var v struct{ Mean, Low, High *float64 }
-	if err := json.Unmarshal(b, &v); err != nil {
+	var j intervalJSON
+	if err := json.Unmarshal(b, &j); err != nil {
 		return err
 	}
-	for _, f := range []struct {
-		to   *float64
-		from *float64
-	}{{&i.Mean, v.Mean}, {&i.Low, v.Low}, {&i.High, v.High}} {
-		*f.to = math.NaN()
-		if f.from != nil {
-			*f.to = *f.from
-		}
-	}
+	*i = j.interval()
 	return nil
 }
 

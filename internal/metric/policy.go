@@ -1,6 +1,7 @@
 package metric
 
 import (
+	"encoding/json"
 	"math"
 
 	"kequn/internal/kernel"
@@ -20,6 +21,30 @@ type PolicyValue struct {
 	Matched   int     // rows whose logged arm is the policy's
 	Effective float64 // (Σw)²/Σw² of the matched rows' weights 1/propensity: what they are worth as a sample
 	MaxWeight float64 // the largest weight: an estimate that leans on few rows is not to be trusted
+}
+
+type policyJSON struct {
+	intervalJSON
+	StdErr    *number `json:"std_err"`
+	Matched   int     `json:"matched"`
+	Effective *number `json:"effective"`
+	MaxWeight *number `json:"max_weight"`
+}
+
+// MarshalJSON writes {"mean", "low", "high", "std_err", "matched", "effective", "max_weight"}.
+func (v PolicyValue) MarshalJSON() ([]byte, error) {
+	se, effective, weight := number(v.StdErr), number(v.Effective), number(v.MaxWeight)
+	return json.Marshal(policyJSON{v.json(), &se, v.Matched, &effective, &weight})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (v *PolicyValue) UnmarshalJSON(b []byte) error {
+	var j policyJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*v = PolicyValue{j.interval(), j.StdErr.or(math.NaN()), j.Matched, j.Effective.or(math.NaN()), j.MaxWeight.or(math.NaN())}
+	return nil
 }
 
 // termInterval returns the mean of the rows' terms with its normal interval and standard error.
