@@ -69,6 +69,8 @@ type Request struct {
 	Outcomes []Outcome
 
 	// Who is the population; nil means every customer with an event, order or item before the cutoff (and known by then).
+	// Nobody is in a population before he is known: has a row of any dataset with event times, or of a dataset of
+	// customers, that counts at the cutoff.
 	Who *query.Node
 
 	// KnownBy hides rows known at or after it from outcomes too, as if asked at that time. NoTime (or 0) hides nothing.

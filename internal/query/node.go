@@ -118,7 +118,7 @@ type Value struct {
 type Fn string
 
 // The aggregates, of the rows of one customer in a window, oldest first. Where there is no row: Count, Sum, Distinct,
-// ActiveDays and Exists are 0 or false, all others are missing. Rows whose column is missing are passed over, except by Count.
+// ActiveDays, Sessions and Exists are 0 or false, all others are missing. Rows whose column is missing are passed over, except by Count.
 const (
 	Count      Fn = "count"       // rows; where the dataset has an order column, distinct orders: see Agg.Lines
 	Sum        Fn = "sum"         // money is summed in its integer unit

@@ -367,7 +367,7 @@ func (f *folder) sessions(o op) {
 	f.span(o, func(lo, hi []int32, out []float64, _ int) {
 		for i := range out {
 			a, b := lo[i], hi[i]
-			out[i] = math.NaN()
+			out[i] = 0
 			if b > a {
 				out[i] = float64(begun[b] - begun[a+1] + 1)
 			}

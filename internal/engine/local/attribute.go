@@ -33,8 +33,7 @@ type attrRef struct {
 	known  bool
 }
 
-// hasHistory tells whether rows of a customer table are known from some time on.
-func hasHistory(d *engine.Dataset) bool { return d.Late || d.Versioned || d.LoadedAt > 0 }
+func isSet(i kequn.Instant) bool { return i != 0 && i != kequn.NoTime }
 
 func (c *compiler) attrTable(at int) *attrTable {
 	for _, t := range c.tables {
@@ -103,7 +102,7 @@ func (w *worker) attributes(t *attrTable) {
 			}
 		}
 		by := int64(dusk)
-		if w.p.req.KnownBy > 0 {
+		if isSet(w.p.req.KnownBy) {
 			by = int64(w.p.req.KnownBy)
 		}
 		row := int32(-1)
@@ -135,7 +134,7 @@ func (w *worker) newest(t *attrTable, rows *table.Table, from, to int32, at int6
 		return -1
 	}
 	if t.known < 0 {
-		if loaded := int64(t.def.LoadedAt); loaded > 0 && loaded >= at {
+		if isSet(t.def.LoadedAt) && int64(t.def.LoadedAt) >= at {
 			return -1
 		}
 		return to - 1
@@ -153,7 +152,7 @@ func (w *worker) newest(t *attrTable, rows *table.Table, from, to int32, at int6
 	return row
 }
 
-// oldest returns the first row known that is not taken back; the last row where all are known together.
+// oldest returns the row known first that is not taken back, the later of two known together.
 func (w *worker) oldest(t *attrTable, rows *table.Table, from, to int32) int32 {
 	if t.known < 0 {
 		return to - 1
@@ -164,7 +163,7 @@ func (w *worker) oldest(t *attrTable, rows *table.Table, from, to int32) int32 {
 		if t.gone >= 0 && rows.Columns[t.gone].Int[i] == 1 {
 			continue
 		}
-		if row < 0 || known[i] < known[row] {
+		if row < 0 || known[i] <= known[row] {
 			row = i
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"kequn"
 	"kequn/internal/engine"
@@ -206,7 +207,7 @@ func (c *compiler) population() error {
 				return err
 			}
 			c.exists = append(c.exists, s)
-		case d.Role == kequn.Customers && c.req.Who != nil && hasHistory(d):
+		case d.Role == kequn.Customers && c.req.Who != nil && !strings.HasPrefix(d.Name, "_"): // the house's own sets are of known customers
 			c.exists = append(c.exists, c.attrSlot(c.attrTable(i), &attrRef{known: true}))
 		}
 	}

@@ -2,7 +2,10 @@ package local
 
 import (
 	"math"
+	"strconv"
+	"time"
 
+	"kequn"
 	"kequn/internal/query"
 	"kequn/internal/table"
 )
@@ -309,6 +312,9 @@ func (r *run) text(i int, n *node, out []int32) *table.Dict {
 		}
 		return lifeStates
 	}
+	if n.op == query.Label {
+		return r.label(i, n, out)
+	}
 	// If and Else bring texts of several dictionaries together in a new one.
 	m := &r.memos[i]
 	if m.out == nil {
@@ -348,6 +354,37 @@ func (r *run) text(i int, n *node, out []int32) *table.Dict {
 				break
 			}
 		}
+	}
+	return m.out
+}
+
+// label writes values as text: decimal numbers, RFC 3339 in UTC, true or false.
+func (r *run) label(i int, n *node, out []int32) *table.Dict {
+	m := &r.memos[i]
+	if m.out == nil {
+		m.out = table.NewDict()
+	}
+	v := r.arg(n, 0)
+	if r.p.nodes[n.args[0]].typ == query.Bool {
+		for j, b := range v.bit {
+			out[j] = m.out.InternString(strconv.FormatBool(b))
+		}
+		return m.out
+	}
+	isTime := r.p.nodes[n.args[0]].typ == query.Time
+	last, lastCode := math.NaN(), int32(-1)
+	for j, x := range v.num {
+		if x != last {
+			last, lastCode = x, -1
+			switch {
+			case x != x:
+			case isTime:
+				lastCode = m.out.InternString(kequn.Instant(x).Time().Format(time.RFC3339Nano))
+			default:
+				lastCode = m.out.InternString(strconv.FormatFloat(x, 'f', -1, 64))
+			}
+		}
+		out[j] = lastCode
 	}
 	return m.out
 }

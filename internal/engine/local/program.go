@@ -20,7 +20,6 @@ type node struct {
 	leaf int               // slot or ref of leaves
 	con  query.Value       // of Const
 	test func(string) bool // tests of one text against constants, decided once per different text
-	life bool              // the customer's name, states of a lifecycle: see leafs below
 }
 
 // Leaves and helpers of our own, beside those of query.
@@ -117,6 +116,8 @@ func (b *builder) build(n *query.Node) (int, error) {
 		return b.has(n)
 	case query.If, query.Else:
 		return b.choice(n)
+	case query.Label:
+		return b.label(n)
 	}
 	return b.arithmetic(n)
 }
@@ -369,6 +370,17 @@ func (b *builder) has(n *query.Node) (int, error) {
 		}
 	}
 	return b.add(node{op: query.Has, typ: query.Bool, args: []int{x}}, ""), nil
+}
+
+func (b *builder) label(n *query.Node) (int, error) {
+	if len(n.Args) != 1 {
+		return 0, badNode(n, "takes one operand")
+	}
+	x, err := b.build(n.Args[0])
+	if err != nil || b.typeOf(x) == query.Text {
+		return x, err
+	}
+	return b.add(node{op: query.Label, typ: query.Text, args: []int{x}}, ""), nil
 }
 
 // choice builds If and Else, whose operands agree in type but for Bool, which becomes a number beside numbers.

@@ -13,7 +13,7 @@ var _ engine.Valuer = Engine{}
 
 // Values implements [engine.Valuer]: the same path as Stream, on the rows of one customer.
 func (Engine) Values(ctx context.Context, d engine.Data, r engine.Request, customer string, nodes []*query.Node) ([][]engine.Value, error) {
-	r.Features, r.Rules, r.Outcomes, r.Who = nil, nil, nil, nil
+	r.Features, r.Rules, r.Outcomes, r.Who = nil, nil, nil, query.True() // all datasets are read, to know the customer
 	p, err := compile(ctx, d, r, nodes...)
 	if err != nil {
 		return nil, err

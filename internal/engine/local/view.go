@@ -93,11 +93,11 @@ func (b *rowBlock) begin() {
 	}
 	if len(b.s.future.windows) > 0 {
 		by := int64(dusk)
-		if w.p.req.KnownBy > 0 {
+		if isSet(w.p.req.KnownBy) {
 			by = int64(w.p.req.KnownBy)
 		}
 		var rows []int32
-		if b.s.def.Versioned || b.s.def.Late && by < dusk {
+		if b.s.def.Versioned || by < dusk {
 			rows = b.visible(by)
 		}
 		b.future = b.newView(rows, b.s.future.grid, 0)
@@ -142,7 +142,10 @@ func (b *rowBlock) settled() bool {
 // visible returns the rows known before an instant, of each id the newest known, in order.
 func (b *rowBlock) visible(at int64) []int32 {
 	w := b.w
-	known := b.table.Columns[1].Int[b.from : b.from+b.n]
+	known := b.time // where nothing else was said
+	if b.s.def.Late || b.s.def.Versioned {
+		known = b.table.Columns[1].Int[b.from : b.from+b.n]
+	}
 	rows := w.i32.get(b.n)[:0]
 	if !b.s.def.Versioned {
 		for r := range b.n {

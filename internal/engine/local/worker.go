@@ -65,9 +65,9 @@ type arena[T any] struct {
 	off int
 }
 
-// get returns n values of unknown content.
+// get returns n values of unknown content, never nil.
 func (a *arena[T]) get(n int) []T {
-	if a.off+n > len(a.buf) {
+	if a.buf == nil || a.off+n > len(a.buf) {
 		a.buf, a.off = make([]T, max(2*len(a.buf), 2*n, 4096)), 0
 	}
 	s := a.buf[a.off : a.off+n : a.off+n]
