@@ -49,7 +49,7 @@ func (w *World) eval(n *query.Node, c *Customer, at *here) *query.Value {
 	case query.Attr:
 		return w.attribute(n, c)
 	case query.Field:
-		return w.field(n, at)
+		return w.field(n, c, at)
 	case query.AggOp:
 		return w.aggregate(n, c)
 	case query.SeqOp:
@@ -280,7 +280,10 @@ func missing(t query.Type) *query.Value {
 	return nil
 }
 
-func (w *World) field(n *query.Node, at *here) *query.Value {
+func (w *World) field(n *query.Node, c *Customer, at *here) *query.Value {
+	if n.Name == query.CustomerColumn {
+		return textValue(c.ID)
+	}
 	if cell, ok := w.cell(w.dataset(at.dataset), at.row, n.Name); ok {
 		return cell.as(n.Type)
 	}

@@ -34,7 +34,6 @@ func row(at string, cells ...any) Row {
 	for i := 0; i < len(cells); i += 2 {
 		r.Cells[cells[i].(string)] = cells[i+1].(Cell)
 	}
-	r.Cells[query.TimeColumn] = Cell{Kind: table.Time, Int: int64(r.Time)}
 	return r
 }
 

@@ -343,7 +343,7 @@ func (p *sqlPrinter) aggregate(a *query.Agg) string {
 	case query.GapSD:
 		return "(SELECT stddev_samp(gap) FROM (SELECT day - lag(day) OVER (ORDER BY day) AS gap FROM (SELECT DISTINCT " + day + " AS day" + rows + ")))"
 	case query.Slope:
-		return fold("regr_slope(" + x + ", epoch_us(" + t + ") / (30 * 86400e6))")
+		return fold("CASE WHEN min(" + t + ") < max(" + t + ") THEN regr_slope(" + x + ", epoch_us(" + t + ") / (30 * 86400e6)) END")
 	case query.Weekend:
 		return fold("avg(CASE WHEN isodow(" + p.local(t) + ") >= 6 THEN 1.0 ELSE 0.0 END)")
 	case query.Night:

@@ -91,8 +91,9 @@ func RowsOf(t *table.Table, from, to int) []Row {
 				r.ID = cell.Text
 			case query.GoneColumn:
 				r.Gone = cell.Int == 1
+			default:
+				r.Cells[c.Name] = cell
 			}
-			r.Cells[c.Name] = cell
 		}
 		if !known {
 			r.Known = r.Time
@@ -179,7 +180,7 @@ func (w *World) cell(d *plan.Dataset, r *Row, name string) (Cell, bool) {
 	if err != nil {
 		panic("rule: " + err.Error())
 	}
-	cell, ok := r.Cells[column]
+	cell, ok := r.cell(column)
 	if at < 0 || !ok {
 		return cell, ok
 	}
@@ -191,6 +192,22 @@ func (w *World) cell(d *plan.Dataset, r *Row, name string) (Cell, bool) {
 		}
 	}
 	return Cell{}, false
+}
+
+// cell returns the row's value in a column of its own.
+func (r *Row) cell(column string) (Cell, bool) {
+	switch column {
+	case query.TimeColumn:
+		return Cell{Kind: table.Time, Int: int64(r.Time)}, r.Time != kequn.NoTime
+	case query.KnownColumn:
+		return Cell{Kind: table.Time, Int: int64(r.Known)}, r.Known != kequn.NoTime
+	case query.SeqColumn:
+		return Cell{Kind: table.Integer, Int: r.Seq}, true
+	case query.IDColumn:
+		return Cell{Kind: table.Text, Text: r.ID}, r.ID != ""
+	}
+	cell, ok := r.Cells[column]
+	return cell, ok
 }
 
 // word returns a key as text: keys are equal if they are written alike.
