@@ -294,12 +294,28 @@ func (f *folder) share(o op) {
 }
 
 // running returns, per row, the sum of x from its customer's first row on, up to and including it.
-func (f *folder) running(x func(r int32) exact) []exact {
+func (f *folder) running(x []float64) []exact {
 	out := f.b.exacts.get(f.v.n)
 	for i := range f.nc {
 		var s exact
-		for r, end := f.v.start[i], f.v.start[i+1]; r < end; r++ {
-			s = s.add(x(r))
+		from, to := f.v.start[i], f.v.start[i+1]
+		part := out[from:to]
+		for r, v := range x[from:to] {
+			s = s.addFloat(v)
+			part[r] = s
+		}
+	}
+	return out
+}
+
+// runningProduct is running of x·y.
+func (f *folder) runningProduct(x, y []float64) []exact {
+	out := f.b.exacts.get(f.v.n)
+	for i := range f.nc {
+		var s exact
+		for r, to := f.v.start[i], f.v.start[i+1]; r < to; r++ {
+			p, e := twoProduct(x[r], y[r])
+			s = s.add(exact{p, e})
 			out[r] = s
 		}
 	}
@@ -328,8 +344,7 @@ func (f *folder) hour(o op) {
 		}
 		sin[r], cos[r] = s, c
 	}
-	sines := f.running(func(r int32) exact { return exact{sin[r], 0} })
-	cosines := f.running(func(r int32) exact { return exact{cos[r], 0} })
+	sines, cosines := f.running(sin), f.running(cos)
 	f.span(o, func(lo, hi []int32, out []float64, _ int) {
 		for i := range out {
 			a, b := lo[i], hi[i]
@@ -452,7 +467,7 @@ func finite(x float64) float64 {
 
 func (f *folder) runningValues() {
 	if f.sums == nil {
-		f.sums = f.running(func(r int32) exact { return exact{f.values[r], 0} })
+		f.sums = f.running(f.values)
 	}
 }
 
@@ -461,10 +476,7 @@ func (f *folder) deviation(o op) {
 	unit := f.load()
 	f.runningValues()
 	if f.squares == nil {
-		f.squares = f.running(func(r int32) exact {
-			p, e := twoProduct(f.values[r], f.values[r])
-			return exact{p, e}
-		})
+		f.squares = f.runningProduct(f.values, f.values)
 	}
 	f.span(o, func(lo, hi []int32, out []float64, _ int) {
 		for i := range out {
@@ -496,9 +508,7 @@ func (f *folder) slope(o op) {
 			t[r] = float64(v.time[r] - v.time[v.start[i]])
 		}
 	}
-	st := f.running(func(r int32) exact { return exact{t[r], 0} })
-	stt := f.running(func(r int32) exact { p, e := twoProduct(t[r], t[r]); return exact{p, e} })
-	stx := f.running(func(r int32) exact { p, e := twoProduct(t[r], f.values[r]); return exact{p, e} })
+	st, stt, stx := f.running(t), f.runningProduct(t, t), f.runningProduct(t, f.values)
 	f.span(o, func(lo, hi []int32, out []float64, _ int) {
 		for i := range out {
 			a, b := lo[i], hi[i]
