@@ -1,6 +1,9 @@
 package treekit
 
 import (
+	"math"
+	"math/bits"
+
 	"kequn/internal/kernel"
 	"kequn/internal/table"
 )
@@ -9,29 +12,31 @@ import (
 type Bins struct {
 	NRows, NCols int
 	Cuts         []Cut
-	Cols         [][]uint8 // Cols[c][row]
-	Groups       []Group   // the same, row by row; empty unless asked for
+	Cols         [][]uint8  // Cols[c][row]; nil where the column is wide
+	Wide         [][]uint16 // Wide[c][row] of wide columns; nil where it is not
+	Groups       []Group    // the narrow columns again, row by row; empty unless asked for
 }
 
-// Group is a run of at most 32 columns, stored row by row. A row takes Stride bytes, a multiple of 8, so that it can be
+// Group is at most 32 narrow columns, stored row by row. A row takes Stride bytes, a multiple of 8, so that it can be
 // copied in words; what is left over is 0.
 //
 //	Rows  [ c₀ c₁ c₂ … pad | c₀ c₁ c₂ … pad | … ]
 //	        row 0            row 1
 type Group struct {
-	First, N int // columns First … First+N−1
-	Stride   int
-	Rows     []uint8
+	Cols   []int // which columns
+	Stride int
+	Rows   []uint8
 }
 
 // maxGroup is how many columns a group holds at most: the histograms of a group must fit into the cache beside its rows.
 const maxGroup = 32
 
-// Options say how [Bin] works. The zero value means 255 bins, all processors, no row-major copy.
+// Options say how [Bin] works. The zero value means 255 bins, all processors, no row-major copy, no wide columns.
 type Options struct {
-	MaxBins  int
-	Threads  int
-	RowMajor bool
+	MaxBins   int
+	MaxLevels int // the most bins of a category if more than MaxBins: such columns are wide
+	Threads   int
+	RowMajor  bool
 }
 
 // Bin cuts every column of x, which must be of kind Number or Category (as model.Inputs gives them), and returns its rows
@@ -47,12 +52,13 @@ func Cuts(x *table.Table, w []float64, o Options) []Cut {
 	if o.MaxBins <= 0 || o.MaxBins > MaxBins {
 		o.MaxBins = MaxBins
 	}
+	maxLevels := max(o.MaxBins, min(o.MaxLevels, MostLevels))
 	ww := newWeights(x.NRows(), w)
 	cuts := make([]Cut, len(x.Columns))
 	kernel.Parallel(len(cuts), o.Threads, 1, func(lo, hi int) {
 		for c := lo; c < hi; c++ {
 			if col := x.Columns[c]; col.Kind == table.Category {
-				cuts[c] = cutLevels(col, ww, o.MaxBins)
+				cuts[c] = cutLevels(col, ww, maxLevels)
 			} else {
 				cuts[c] = cutNumbers(col.Num, ww, o.MaxBins)
 			}
@@ -63,16 +69,28 @@ func Cuts(x *table.Table, w []float64, o Options) []Cut {
 
 // BinWith returns the rows of x in bins of given cuts.
 func BinWith(x *table.Table, cuts []Cut, o Options) *Bins {
-	b := &Bins{NRows: x.NRows(), NCols: len(cuts), Cuts: cuts, Cols: make([][]uint8, len(cuts))}
-	for c := range b.Cols {
-		b.Cols[c] = make([]uint8, b.NRows)
+	b := &Bins{NRows: x.NRows(), NCols: len(cuts), Cuts: cuts, Cols: make([][]uint8, len(cuts)), Wide: make([][]uint16, len(cuts))}
+	var narrow []int
+	for c := range cuts {
+		if cuts[c].IsWide() {
+			b.Wide[c] = make([]uint16, b.NRows)
+		} else {
+			b.Cols[c] = make([]uint8, b.NRows)
+			narrow = append(narrow, c)
+		}
 	}
 	if o.RowMajor {
-		b.Groups = layGroups(b.NRows, b.NCols)
+		b.Groups = layGroups(b.NRows, narrow)
 	}
 	kernel.Parallel(b.NRows, o.Threads, 4096, func(lo, hi int) {
-		for c, cut := range cuts {
-			binColumn(b.Cols[c][lo:hi], x.Columns[c].Slice(lo, hi), &cut)
+		for c := range cuts {
+			if cut, col := &cuts[c], x.Columns[c].Slice(lo, hi); cut.IsWide() {
+				binLevels(b.Wide[c][lo:hi], col.Code, cut.Wide, uint16(cut.NBins))
+			} else if cut.IsCategory() {
+				binLevels(b.Cols[c][lo:hi], col.Code, cut.Level, cut.MissingBin())
+			} else {
+				binNumbers(b.Cols[c][lo:hi], col.Num, cut)
+			}
 		}
 		for g := range b.Groups {
 			b.Groups[g].fill(b.Cols, lo, hi)
@@ -81,30 +99,39 @@ func BinWith(x *table.Table, cuts []Cut, o Options) *Bins {
 	return b
 }
 
-func binColumn(dst []uint8, c *table.Column, cut *Cut) {
-	if cut.IsCategory() {
-		for i, code := range c.Code {
-			dst[i] = cut.BinLevel(code)
+func binLevels[B uint8 | uint16](dst []B, code []int32, bin []B, missing B) {
+	for i, k := range code {
+		if k < 0 {
+			dst[i] = missing
+		} else {
+			dst[i] = bin[k]
 		}
-		return
 	}
-	// The borders, padded to 256, are searched in eight steps without a branch to guess wrong.
-	var upper [256]float64
-	n := copy(upper[:], cut.Upper)
-	for i := n; i < len(upper); i++ {
-		upper[i] = inf
+}
+
+func binNumbers(dst []uint8, num []float64, cut *Cut) {
+	// The borders, padded to 256, are searched in eight steps or fewer without a branch to guess wrong: as integers of the
+	// same order, whose difference borrows where the border is below.
+	var upper [256]uint64
+	n := len(cut.Upper)
+	for i := range upper {
+		upper[i] = math.MaxUint64
+		if i < n {
+			upper[i] = valueKey(cut.Upper[i])
+		}
 	}
 	missing := cut.MissingBin()
-	steps := 1
-	for steps <= n {
-		steps <<= 1
+	first := 1
+	for first <= n {
+		first <<= 1
 	}
-	for i, x := range c.Num {
+	first >>= 1
+	for i, x := range num {
+		key := valueKey(x)
 		lo := 0
-		for half := steps >> 1; half > 0; half >>= 1 {
-			if upper[uint8(lo+half-1)] < x {
-				lo += half
-			}
+		for half := first; half > 0; half >>= 1 {
+			_, below := bits.Sub64(upper[uint8(lo+half-1)], key, 0)
+			lo += half & -int(below)
 		}
 		bin := uint8(lo)
 		if x != x {
@@ -114,21 +141,21 @@ func binColumn(dst []uint8, c *table.Column, cut *Cut) {
 	}
 }
 
-func layGroups(nRows, nCols int) []Group {
-	nGroups := (nCols + maxGroup - 1) / maxGroup
+func layGroups(nRows int, cols []int) []Group {
+	nGroups := (len(cols) + maxGroup - 1) / maxGroup
 	groups := make([]Group, nGroups)
 	for g := range groups {
-		first, end := nCols*g/nGroups, nCols*(g+1)/nGroups
-		stride := (end - first + 7) &^ 7
-		groups[g] = Group{First: first, N: end - first, Stride: stride, Rows: make([]uint8, nRows*stride)}
+		own := cols[len(cols)*g/nGroups : len(cols)*(g+1)/nGroups]
+		stride := (len(own) + 7) &^ 7
+		groups[g] = Group{Cols: own, Stride: stride, Rows: make([]uint8, nRows*stride)}
 	}
 	return groups
 }
 
 func (g *Group) fill(cols [][]uint8, lo, hi int) {
-	for c := range g.N {
-		at := lo*g.Stride + c
-		for _, b := range cols[g.First+c][lo:hi] {
+	for k, c := range g.Cols {
+		at := lo*g.Stride + k
+		for _, b := range cols[c][lo:hi] {
 			g.Rows[at] = b
 			at += g.Stride
 		}

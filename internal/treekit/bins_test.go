@@ -49,7 +49,7 @@ func TestBinIsFair(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := kernel.NewStream(rapid.Uint64().Draw(t, "seed"))
 		n := rapid.IntRange(1, 400).Draw(t, "rows")
-		o := Options{MaxBins: rapid.IntRange(2, 255).Draw(t, "bins"), RowMajor: true}
+		o := Options{MaxBins: rapid.IntRange(2, 255).Draw(t, "bins"), MaxLevels: rapid.SampledFrom([]int{0, 256, 300, 1000}).Draw(t, "max levels"), RowMajor: true}
 		x := randomTable(s, n, rapid.IntRange(0, 40).Draw(t, "numbers"), 2, rapid.IntRange(1, 400).Draw(t, "levels"))
 		w := make([]float64, n)
 		var twice []int32
@@ -65,10 +65,20 @@ func TestBinIsFair(t *testing.T) {
 			t.Fatalf("cuts differ\n%+v\n%+v", a.Cuts, b.Cuts)
 		}
 		for c, cut := range a.Cuts {
-			if cut.NBins > o.MaxBins {
+			if cut.NBins > o.MaxBins && !(cut.IsCategory() && cut.NBins <= o.MaxLevels) || cut.IsWide() != (cut.NBins > MaxBins) {
 				t.Fatalf("column %d: %d bins", c, cut.NBins)
 			}
 			for i := range n {
+				if cut.IsWide() {
+					want := cut.NBins
+					if k := x.Columns[c].Code[i]; k >= 0 {
+						want = int(cut.Wide[k])
+					}
+					if got := int(a.Wide[c][i]); got != want {
+						t.Fatalf("column %d row %d: bin %d, want %d", c, i, got, want)
+					}
+					continue
+				}
 				want := cut.MissingBin()
 				if col := x.Columns[c]; cut.IsCategory() {
 					want = cut.BinLevel(col.Code[i])
@@ -89,15 +99,20 @@ func TestBinIsFair(t *testing.T) {
 			}
 		}
 		seen := 0
-		for _, g := range a.Groups {
-			if g.First != seen || g.N > maxGroup || g.Stride%8 != 0 {
-				t.Fatalf("group %+v after %d columns", g, seen)
+		for c := range a.Cuts {
+			if a.Cuts[c].IsWide() {
+				seen++
 			}
-			seen += g.N
+		}
+		for _, g := range a.Groups {
+			if len(g.Cols) > maxGroup || g.Stride%8 != 0 || g.Stride < len(g.Cols) {
+				t.Fatalf("group of columns %v, stride %d", g.Cols, g.Stride)
+			}
+			seen += len(g.Cols)
 			for i := range n {
-				for c := range g.N {
-					if g.Rows[i*g.Stride+c] != a.Cols[g.First+c][i] {
-						t.Fatalf("row-major copy differs at row %d column %d", i, g.First+c)
+				for k, c := range g.Cols {
+					if g.Rows[i*g.Stride+k] != a.Cols[c][i] {
+						t.Fatalf("row-major copy differs at row %d column %d", i, c)
 					}
 				}
 			}

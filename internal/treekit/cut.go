@@ -9,8 +9,11 @@ import (
 	"kequn/internal/table"
 )
 
-// MaxBins is the most bins a column can have, the one for missing values left out.
+// MaxBins is the most bins a narrow column can have, the one for missing values left out.
 const MaxBins = 255
+
+// MostLevels is the most bins a wide category column can have.
+const MostLevels = 1 << 15
 
 // Cut says how the values of one column become bins 0 … NBins−1, and NBins for missing ones.
 type Cut struct {
@@ -22,17 +25,23 @@ type Cut struct {
 	// their own; if there are too many, the last bin pools all others.
 	Level []uint8
 
+	// Wide takes the place of Level where a category has more than MaxBins bins (see [Options.MaxLevels]).
+	Wide []uint16
+
 	NBins   int  // bins without the one for missing values; 0 if no row has a value
 	Missing bool // some row of weight > 0 is missing
 }
 
 // IsCategory tells whether bins stand for levels, which have no order, or for numbers.
-func (c *Cut) IsCategory() bool { return c.Level != nil }
+func (c *Cut) IsCategory() bool { return c.Level != nil || c.Wide != nil }
+
+// IsWide tells whether bins take 16 bits.
+func (c *Cut) IsWide() bool { return c.Wide != nil }
 
 // Cells returns the number of bins with the one for missing values.
 func (c *Cut) Cells() int { return c.NBins + 1 }
 
-// MissingBin returns the bin of missing values.
+// MissingBin returns the bin of missing values of a narrow column.
 func (c *Cut) MissingBin() uint8 { return uint8(c.NBins) }
 
 // BinNumber returns the bin of a number.
@@ -53,7 +62,7 @@ func (c *Cut) BinNumber(x float64) uint8 {
 	return uint8(lo)
 }
 
-// BinLevel returns the bin of a category's code.
+// BinLevel returns the bin of a narrow category's code.
 func (c *Cut) BinLevel(code int32) uint8 {
 	if code < 0 {
 		return c.MissingBin()
@@ -113,8 +122,8 @@ func (w weights) of(k int) uint64 {
 // cutLevels gives the maxBins−1 heaviest levels a bin each and the others one together; if there are no more than maxBins,
 // all have their own. Bins are numbered by level, so that they depend on nothing else.
 func cutLevels(c *table.Column, w weights, maxBins int) Cut {
-	cut := Cut{Level: make([]uint8, c.Dict.Len())}
-	weight := make([]uint64, len(cut.Level))
+	var cut Cut
+	weight := make([]uint64, c.Dict.Len())
 	for k := range w.n {
 		if code := c.Code[w.row(k)]; code >= 0 {
 			weight[code] += w.of(k)
@@ -135,18 +144,25 @@ func cutLevels(c *table.Column, w weights, maxBins int) Cut {
 		slices.Sort(own)
 		cut.NBins = 1 // the pool
 	}
-	pool := uint8(len(own))
-	if len(own) == len(seen) {
-		pool = uint8(len(seen)) // levels without rows count as missing
+	cut.NBins += len(own)
+	pool := len(own) // levels without rows count as missing where there is no pool
+	if cut.NBins > MaxBins {
+		cut.Wide = numberLevels[uint16](len(weight), own, pool)
+	} else {
+		cut.Level = numberLevels[uint8](len(weight), own, pool)
 	}
-	for l := range cut.Level {
-		cut.Level[l] = pool
+	return cut
+}
+
+func numberLevels[B uint8 | uint16](nLevels int, own []int32, pool int) []B {
+	bin := make([]B, nLevels)
+	for l := range bin {
+		bin[l] = B(pool)
 	}
 	for b, l := range own {
-		cut.Level[l] = uint8(b)
+		bin[l] = B(b)
 	}
-	cut.NBins += len(own)
-	return cut
+	return bin
 }
 
 // cutNumbers gives every distinct value a bin of its own if there are no more than maxBins, and otherwise bins of about

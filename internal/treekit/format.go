@@ -11,10 +11,12 @@ import (
 //
 //	columns, outputs, trees
 //	base                    outputs × float64
-//	per column              1 byte: 0 number, 1 category; a category: levels, then one bin (byte) per level
-//	per tree                out, width, nodes, sets
+//	per column              1 byte: 0 number, 1 category, 2 wide category; then of a category the number of levels and
+//	                        one bin per level (byte, wide: uint16)
+//	per tree                out, width, nodes, sets, wide sets
 //	  per node              column, set+1, left, right (int32 as uint32), missing left (byte), threshold, gain, cover
 //	  per set               4 × uint64
+//	  per wide set          words, words × uint64
 //	  leaves                (nodes+1) × width values, (nodes+1) covers
 //
 // docs/format/model.md refers to this list.
@@ -24,18 +26,25 @@ func (e *Ensemble) Encode(w io.Writer) error {
 	out := &encoder{w: w}
 	out.ints(e.NCols, len(e.Base), len(e.Trees))
 	out.floats(e.Base)
-	for _, level := range e.Level {
-		if level == nil {
+	for c := range e.NCols {
+		switch {
+		case e.Wide[c] != nil:
+			out.raw(2)
+			out.ints(len(e.Wide[c]))
+			for _, b := range e.Wide[c] {
+				out.buf = binary.LittleEndian.AppendUint16(out.buf, b)
+			}
+		case e.Level[c] != nil:
+			out.raw(1)
+			out.ints(len(e.Level[c]))
+			out.raw(e.Level[c]...)
+		default:
 			out.raw(0)
-			continue
 		}
-		out.raw(1)
-		out.ints(len(level))
-		out.raw(level...)
 	}
 	for t := range e.Trees {
 		tree := &e.Trees[t]
-		out.ints(tree.Out, tree.Width, len(tree.Nodes), len(tree.Sets))
+		out.ints(tree.Out, tree.Width, len(tree.Nodes), len(tree.Sets), len(tree.WideSets))
 		for _, n := range tree.Nodes {
 			out.ints(int(n.Col), int(n.Set)+1, int(n.Left), int(n.Right))
 			missing := byte(0)
@@ -46,9 +55,11 @@ func (e *Ensemble) Encode(w io.Writer) error {
 			out.floats([]float64{n.Threshold, n.Gain, n.Cover})
 		}
 		for _, s := range tree.Sets {
-			for _, word := range s {
-				out.buf = binary.LittleEndian.AppendUint64(out.buf, word)
-			}
+			out.words(s[:])
+		}
+		for _, s := range tree.WideSets {
+			out.ints(len(s))
+			out.words(s)
 		}
 		out.floats(tree.Leaf)
 		out.floats(tree.Cover)
@@ -69,6 +80,12 @@ func (e *encoder) raw(b ...byte) { e.buf = append(e.buf, b...) }
 func (e *encoder) ints(v ...int) {
 	for _, x := range v {
 		e.buf = binary.LittleEndian.AppendUint32(e.buf, uint32(int32(x)))
+	}
+}
+
+func (e *encoder) words(v []uint64) {
+	for _, x := range v {
+		e.buf = binary.LittleEndian.AppendUint64(e.buf, x)
 	}
 }
 
@@ -95,10 +112,21 @@ func Decode(r io.Reader) (*Ensemble, error) {
 	e := &Ensemble{NCols: nCols, Base: in.floats(nOut)}
 	for c := 0; c < nCols && in.err == nil; c++ {
 		var level []uint8
-		if in.bytes(1)[0] != 0 {
+		var wide []uint16
+		switch kind := in.bytes(1)[0]; kind {
+		case 0:
+		case 1:
 			level = in.raw(in.count())
+		case 2:
+			n := in.count()
+			wide = make([]uint16, 0, min(n, 1<<15))
+			for b := in.raw(2 * n); len(b) >= 2; b = b[2:] {
+				wide = append(wide, binary.LittleEndian.Uint16(b))
+			}
+		default:
+			in.err = errDamaged
 		}
-		e.Level = append(e.Level, level)
+		e.Level, e.Wide = append(e.Level, level), append(e.Wide, wide)
 	}
 	for t := 0; t < nTrees && in.err == nil; t++ {
 		e.Trees = append(e.Trees, in.tree())
@@ -120,7 +148,7 @@ type decoder struct {
 
 func (d *decoder) tree() Tree {
 	t := Tree{Out: d.count(), Width: d.count()}
-	nNodes, nSets := d.count(), d.count()
+	nNodes, nSets, nWide := d.count(), d.count(), d.count()
 	for i := 0; i < nNodes && d.err == nil; i++ {
 		b := d.bytes(41)
 		t.Nodes = append(t.Nodes, Node{
@@ -135,6 +163,13 @@ func (d *decoder) tree() Tree {
 			s[k] = binary.LittleEndian.Uint64(b[8*k:])
 		}
 		t.Sets = append(t.Sets, s)
+	}
+	for i := 0; i < nWide && d.err == nil; i++ {
+		s := WideSet{}
+		for b := d.raw(8 * d.count()); len(b) >= 8; b = b[8:] {
+			s = append(s, binary.LittleEndian.Uint64(b))
+		}
+		t.WideSets = append(t.WideSets, s)
 	}
 	t.Leaf = d.floats((nNodes + 1) * t.Width)
 	t.Cover = d.floats(nNodes + 1)

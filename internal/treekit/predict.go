@@ -1,6 +1,7 @@
 package treekit
 
 import (
+	"encoding/binary"
 	"math"
 	"slices"
 	"sync"
@@ -22,6 +23,7 @@ import (
 
 const (
 	maxSlots    = 1 << 16
+	maxAnswers  = 1 << 24 // of one category column: 32 MB
 	missingCode = math.MaxUint16
 	lane        = 8    // rows that walk together
 	rowBlock    = 1024 // rows per task
@@ -42,8 +44,9 @@ type fastTree struct {
 type fastColumn struct {
 	slot      int       // first of its slots
 	threshold []float64 // number: sorted thresholds
-	bin       []uint8   // category: bin of every level
-	answer    []uint16  // category: (257, nSets): for each bin, and for missing at 256, the answer to each question
+	bin       []uint16  // category: bin of every level
+	answer    []uint16  // category: (nBins+1, nSets): for each bin, and for missing at nBins, the answer to each question
+	nBins     int
 	nSets     int
 }
 
@@ -59,7 +62,19 @@ type fastTrees struct {
 // question is what a category node asks.
 type question struct {
 	set         Set
+	wide        string // the words of a WideSet
 	missingLeft bool
+}
+
+func (e *Ensemble) questionOf(t *Tree, n *Node) question {
+	if e.Wide[n.Col] == nil {
+		return question{set: t.Sets[n.Set], missingLeft: n.MissingLeft}
+	}
+	var b []byte
+	for _, w := range t.WideSets[n.Set] {
+		b = binary.LittleEndian.AppendUint64(b, w)
+	}
+	return question{wide: string(b), missingLeft: n.MissingLeft}
 }
 
 // scorer returns the compiled ensemble, or nil if it has more different questions than 16 bits can number.
@@ -78,7 +93,7 @@ func (e *Ensemble) build() *fastTrees {
 				c.threshold = append(c.threshold, n.Threshold)
 				continue
 			}
-			q := question{e.Trees[t].Sets[n.Set], n.MissingLeft}
+			q := e.questionOf(&e.Trees[t], &n)
 			if questions[n.Col] == nil {
 				questions[n.Col] = map[question]int{}
 			}
@@ -94,13 +109,8 @@ func (e *Ensemble) build() *fastTrees {
 		c.threshold = slices.Compact(c.threshold)
 		switch {
 		case len(questions[i]) > 0:
-			c.bin, c.nSets = e.Level[i], len(questions[i])
-			c.answer = make([]uint16, 257*c.nSets)
-			for q, s := range questions[i] {
-				for b := range 256 {
-					c.answer[b*c.nSets+s] = goesRight(q.set.Has(uint8(b)))
-				}
-				c.answer[256*c.nSets+s] = goesRight(q.missingLeft)
+			if !c.answers(e, i, questions[i]) {
+				return nil
 			}
 			f.nSlots += c.nSets
 		case len(c.threshold) > 0:
@@ -114,9 +124,36 @@ func (e *Ensemble) build() *fastTrees {
 		}
 	}
 	for t := range e.Trees {
-		f.addTree(&e.Trees[t], questions)
+		f.addTree(e, &e.Trees[t], questions)
 	}
 	return f
+}
+
+// answers fills the table of a category column; it tells whether that is small enough.
+func (c *fastColumn) answers(e *Ensemble, col int, questions map[question]int) bool {
+	for _, b := range e.Level[col] {
+		c.bin = append(c.bin, uint16(b))
+	}
+	c.bin = append(c.bin, e.Wide[col]...)
+	for _, b := range c.bin {
+		c.nBins = max(c.nBins, int(b)+1)
+	}
+	c.nSets = len(questions)
+	if (c.nBins+1)*c.nSets > maxAnswers {
+		return false
+	}
+	c.answer = make([]uint16, (c.nBins+1)*c.nSets)
+	for q, s := range questions {
+		var wide WideSet
+		for w := 0; w < len(q.wide); w += 8 {
+			wide = append(wide, binary.LittleEndian.Uint64([]byte(q.wide[w:w+8])))
+		}
+		for b := range c.nBins {
+			c.answer[b*c.nSets+s] = goesRight(wide.Has(uint16(b)) || b < 256 && q.set.Has(uint8(b)))
+		}
+		c.answer[c.nBins*c.nSets+s] = goesRight(q.missingLeft)
+	}
+	return true
 }
 
 func goesRight(left bool) uint16 {
@@ -127,7 +164,7 @@ func goesRight(left bool) uint16 {
 }
 
 // addTree lays the tree out level by level, so that siblings are neighbours and the nodes most walked are together.
-func (f *fastTrees) addTree(t *Tree, questions []map[question]int) {
+func (f *fastTrees) addTree(e *Ensemble, t *Tree, questions []map[question]int) {
 	first := len(f.nodes)
 	kids := []int32{0}
 	if len(t.Nodes) == 0 {
@@ -154,7 +191,7 @@ func (f *fastTrees) addTree(t *Tree, questions []map[question]int) {
 					fn.slot, fn.limit = uint16(c.slot+1), uint16(i+1)
 				}
 			} else {
-				fn.slot = uint16(c.slot + questions[n.Col][question{t.Sets[n.Set], n.MissingLeft}])
+				fn.slot = uint16(c.slot + questions[n.Col][e.questionOf(t, n)])
 			}
 			f.nodes[at] = fn
 			f.nodes, f.leaf = append(f.nodes, fastNode{}, fastNode{}), append(f.leaf, 0, 0)
@@ -173,7 +210,7 @@ func (f *fastTrees) encode(dst []uint16, num [][]float64, code [][]int32, lo, hi
 		at := c.slot
 		if c.answer != nil {
 			for _, k := range code[col][lo:hi] {
-				b := 256
+				b := c.nBins
 				if k >= 0 && int(k) < len(c.bin) {
 					b = int(c.bin[k])
 				}

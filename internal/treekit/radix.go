@@ -69,10 +69,7 @@ func radixSort(from []uint64) []uint64 {
 // valueKey maps numbers to integers of the same order; −0 is 0.
 func valueKey(x float64) uint64 {
 	b := math.Float64bits(x + 0)
-	if b>>63 != 0 {
-		return ^b
-	}
-	return b | 1<<63
+	return b ^ (uint64(int64(b)>>63) | 1<<63)
 }
 
 // keyValue is the inverse of valueKey.

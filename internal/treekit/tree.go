@@ -17,10 +17,22 @@ func (s *Set) Add(bin uint8) { s[bin>>6] |= 1 << (bin & 63) }
 // Has tells whether the set holds a bin.
 func (s *Set) Has(bin uint8) bool { return s[bin>>6]>>(bin&63)&1 != 0 }
 
+// WideSet is a set of bins of a wide category column: 64 bins a word. What lies beyond its words is not in it.
+type WideSet []uint64
+
+// NewWideSet returns an empty set with room for bins below n.
+func NewWideSet(n int) WideSet { return make(WideSet, (n+63)/64) }
+
+// Add puts a bin into the set.
+func (s WideSet) Add(bin uint16) { s[bin>>6] |= 1 << (bin & 63) }
+
+// Has tells whether the set holds a bin.
+func (s WideSet) Has(bin uint16) bool { return int(bin>>6) < len(s) && s[bin>>6]>>(bin&63)&1 != 0 }
+
 // Node is a question to one column. Rows for which the answer is yes go left.
 type Node struct {
 	Col         int32   // the column asked
-	Set         int32   // a category column: index into Tree.Sets of the bins that go left; -1 for numbers
+	Set         int32   // a category column: index into Tree.Sets (wide: WideSets) of the bins that go left; -1 for numbers
 	Threshold   float64 // a number column: value ≤ Threshold goes left
 	MissingLeft bool    // where missing (and unknown) values go
 	Left, Right int32   // index of a node, or ^leaf
@@ -33,10 +45,11 @@ type Tree struct {
 	Out   int // leaf values add to outputs Out … Out+Width−1
 	Width int // values per leaf
 
-	Nodes []Node
-	Sets  []Set
-	Leaf  []float64 // nLeaves×Width
-	Cover []float64 // weight of the training rows per leaf
+	Nodes    []Node
+	Sets     []Set
+	WideSets []WideSet
+	Leaf     []float64 // nLeaves×Width
+	Cover    []float64 // weight of the training rows per leaf
 }
 
 // NLeaves returns how many leaves the tree has.
@@ -46,8 +59,9 @@ func (t *Tree) NLeaves() int { return len(t.Cover) }
 // It must not be changed once it has scored; then its methods may be called by several goroutines at once.
 type Ensemble struct {
 	NCols int
-	// Level has, for each category column, the bin of every level (see [Cut].Level); nil for numbers.
+	// Level has, for each narrow category column, the bin of every level (see [Cut].Level); nil for others.
 	Level [][]uint8
+	Wide  [][]uint16 // the same for wide ones
 	Base  []float64
 	Trees []Tree
 
@@ -57,14 +71,22 @@ type Ensemble struct {
 
 // NewEnsemble returns an ensemble without trees for columns cut as given.
 func NewEnsemble(cuts []Cut, base []float64) *Ensemble {
-	e := &Ensemble{NCols: len(cuts), Level: make([][]uint8, len(cuts)), Base: base}
+	e := &Ensemble{NCols: len(cuts), Level: make([][]uint8, len(cuts)), Wide: make([][]uint16, len(cuts)), Base: base}
 	for c := range cuts {
-		if cuts[c].IsCategory() {
-			// Levels without a training row lie beyond the last bin; their bin is the missing one.
-			e.Level[c] = cuts[c].Level
-		}
+		e.Level[c], e.Wide[c] = cuts[c].Level, cuts[c].Wide
 	}
 	return e
+}
+
+// Levels returns how many levels column c has, -1 for a number column.
+func (e *Ensemble) Levels(c int) int {
+	switch {
+	case e.Wide[c] != nil:
+		return len(e.Wide[c])
+	case e.Level[c] != nil:
+		return len(e.Level[c])
+	}
+	return -1
 }
 
 // NOut returns how many numbers a row scores.
@@ -91,8 +113,8 @@ func (e *Ensemble) Importance() []float64 {
 // Check tells what is wrong with the ensemble's shape: an index out of range, a leaf reached twice or never, a number
 // that is not finite. An ensemble without fault cannot make the other methods panic or run for ever.
 func (e *Ensemble) Check() error {
-	if len(e.Level) != e.NCols {
-		return fmt.Errorf("treekit: %d columns, levels of %d", e.NCols, len(e.Level))
+	if len(e.Level) != e.NCols || len(e.Wide) != e.NCols {
+		return fmt.Errorf("treekit: %d columns, levels of %d and %d", e.NCols, len(e.Level), len(e.Wide))
 	}
 	for _, v := range e.Base {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
@@ -127,11 +149,18 @@ func (e *Ensemble) checkTree(t *Tree) error {
 	}
 	reached := make([]bool, nNodes+nLeaves)
 	for i, n := range t.Nodes {
-		isSet := n.Set >= 0
-		switch {
-		case n.Col < 0 || int(n.Col) >= e.NCols:
+		if n.Col < 0 || int(n.Col) >= e.NCols {
 			return fmt.Errorf("node %d asks column %d of %d", i, n.Col, e.NCols)
-		case isSet != (e.Level[n.Col] != nil) || int(n.Set) >= len(t.Sets):
+		}
+		nSets := 0
+		switch {
+		case e.Wide[n.Col] != nil:
+			nSets = len(t.WideSets)
+		case e.Level[n.Col] != nil:
+			nSets = len(t.Sets)
+		}
+		switch {
+		case (n.Set >= 0) != (e.Levels(int(n.Col)) >= 0) || int(n.Set) >= nSets && n.Set >= 0:
 			return fmt.Errorf("node %d asks column %d in the wrong way", i, n.Col)
 		case n.Threshold != n.Threshold || !(n.Gain >= 0) || math.IsInf(n.Gain, 0) || !(n.Cover >= 0) || math.IsInf(n.Cover, 0):
 			return fmt.Errorf("node %d has a number out of range", i)
@@ -162,6 +191,12 @@ func (e *Ensemble) goesLeft(t *Tree, n *Node, num [][]float64, code [][]int32, i
 		return x <= n.Threshold
 	}
 	k := code[n.Col][i]
+	if wide := e.Wide[n.Col]; wide != nil {
+		if k < 0 || int(k) >= len(wide) {
+			return n.MissingLeft
+		}
+		return t.WideSets[n.Set].Has(wide[k])
+	}
 	if k < 0 || int(k) >= len(e.Level[n.Col]) {
 		return n.MissingLeft
 	}

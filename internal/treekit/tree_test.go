@@ -48,7 +48,7 @@ func randomTable(s *kernel.Stream, n, nNum, nCat, nLevels int) *table.Table {
 
 // randomEnsemble grows trees on x by random questions; covers are those of x's rows.
 func randomEnsemble(s *kernel.Stream, x *table.Table, nTrees, nLeaves, nOut, width int) *Ensemble {
-	bins := Bin(x, nil, Options{})
+	bins := Bin(x, nil, Options{MaxLevels: 1000})
 	e := NewEnsemble(bins.Cuts, make([]float64, nOut))
 	for o := range e.Base {
 		e.Base[o] = s.Norm()
@@ -65,7 +65,16 @@ func randomEnsemble(s *kernel.Stream, x *table.Table, nTrees, nLeaves, nOut, wid
 			leaf := s.Intn(len(rows))
 			n := Node{Col: int32(s.Intn(len(x.Columns))), Set: -1, MissingLeft: s.Bool(0.5), Gain: s.Float64(), Cover: float64(len(rows[leaf]))}
 			cut := &bins.Cuts[n.Col]
-			if cut.IsCategory() {
+			if cut.IsWide() {
+				set := NewWideSet(cut.NBins)
+				for b := range cut.NBins {
+					if s.Bool(0.4) {
+						set.Add(uint16(b))
+					}
+				}
+				t.WideSets = append(t.WideSets, set)
+				n.Set = int32(len(t.WideSets) - 1)
+			} else if cut.IsCategory() {
 				var set Set
 				for b := range cut.NBins {
 					if s.Bool(0.4) {
@@ -116,7 +125,7 @@ func randomEnsemble(s *kernel.Stream, x *table.Table, nTrees, nLeaves, nOut, wid
 
 func drawEnsemble(t *rapid.T) (*table.Table, *Ensemble) {
 	s := kernel.NewStream(rapid.Uint64().Draw(t, "seed"))
-	x := randomTable(s, rapid.IntRange(1, 60).Draw(t, "rows"), rapid.IntRange(0, 4).Draw(t, "numbers"), rapid.IntRange(1, 3).Draw(t, "categories"), rapid.IntRange(1, 300).Draw(t, "levels"))
+	x := randomTable(s, rapid.SampledFrom([]int{1, 2, 5, 20, 60, 400}).Draw(t, "rows"), rapid.IntRange(0, 4).Draw(t, "numbers"), rapid.IntRange(1, 3).Draw(t, "categories"), rapid.SampledFrom([]int{1, 2, 5, 100, 2000}).Draw(t, "levels"))
 	nOut := rapid.IntRange(1, 3).Draw(t, "outputs")
 	width := rapid.SampledFrom([]int{1, nOut}).Draw(t, "width")
 	return x, randomEnsemble(s, x, rapid.IntRange(0, 6).Draw(t, "trees"), rapid.IntRange(1, 20).Draw(t, "leaves"), nOut, width)
@@ -229,7 +238,7 @@ func FuzzDecode(f *testing.F) {
 		// Whatever was taken can be used.
 		x := &table.Table{}
 		for c := range e.NCols {
-			if e.Level[c] == nil {
+			if e.Levels(c) < 0 {
 				x.Columns = append(x.Columns, &table.Column{Kind: table.Number, Num: []float64{0, math.NaN(), math.Inf(1)}})
 			} else {
 				x.Columns = append(x.Columns, &table.Column{Kind: table.Category, Code: []int32{0, -1, 1 << 30}})

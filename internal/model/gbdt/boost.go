@@ -255,17 +255,23 @@ func (b *booster) addOthers(t boosted, list []int32, n int, wanted func(row int)
 				row = int(list[i])
 			}
 			if wanted(row) {
-				score[row] += t.values[t.tree.leafOf(b.bins.Cols, row)]
+				score[row] += t.values[t.tree.leafOf(b.bins, row)]
 			}
 		}
 	})
 }
 
 // leafOf walks the questions in terms of bins.
-func (t *grown) leafOf(cols [][]uint8, row int) int32 {
+func (t *grown) leafOf(bins *treekit.Bins, row int) int32 {
 	for k := int32(0); ; {
 		n := &t.nodes[k]
-		if n.split.left.Has(cols[n.split.col][row]) {
+		bin := 0
+		if n.split.wide != nil {
+			bin = int(bins.Wide[n.split.col][row])
+		} else {
+			bin = int(bins.Cols[n.split.col][row])
+		}
+		if n.split.goesLeft(bin) {
 			k = n.left
 		} else {
 			k = n.right
@@ -292,6 +298,9 @@ func (b *booster) ensemble(cuts []treekit.Cut, used []int) *treekit.Ensemble {
 				Col: int32(used[s.col]), Set: -1, MissingLeft: s.missingLeft, Left: n.left, Right: n.right, Gain: n.gain, Cover: n.cover,
 			}
 			switch upper := b.bins.Cuts[s.col].Upper; {
+			case s.wide != nil:
+				node.Set = int32(len(tree.WideSets))
+				tree.WideSets = append(tree.WideSets, s.wide)
 			case s.isSet:
 				node.Set = int32(len(tree.Sets))
 				tree.Sets = append(tree.Sets, s.left)

@@ -53,7 +53,7 @@ func (m *Model) fits() error {
 	}
 	for c, col := range h.Columns {
 		isCategory := col.Kind == table.Category
-		if isCategory != (e.Level[c] != nil) || (isCategory && len(e.Level[c]) != len(col.Levels)) {
+		if isCategory != (e.Levels(c) >= 0) || (isCategory && e.Levels(c) != len(col.Levels)) {
 			return errors.New("gbdt: arrays do not fit the header's columns")
 		}
 	}

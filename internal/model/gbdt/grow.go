@@ -138,7 +138,12 @@ func (g *grower) grow(n int, all bool, f fixed, r rules) (*grown, error) {
 // split partitions the rows of a leaf.
 func (g *grower) split(l *leaf, node int32, nextID int) (left, right *leaf) {
 	s := &l.best
-	mid := g.partition(g.bins.Cols[s.col], &s.left, l.lo, l.hi)
+	mid := 0
+	if goes := s.goes(); s.wide != nil {
+		mid = partition(g, g.bins.Wide[s.col], goes, l.lo, l.hi)
+	} else {
+		mid = partition(g, g.bins.Cols[s.col], goes, l.lo, l.hi)
+	}
 	r := &g.finder.rules
 	left = &leaf{id: l.id, lo: l.lo, hi: mid, depth: l.depth + 1, parent: node, l2: s.l2}
 	right = &leaf{id: nextID, lo: mid, hi: l.hi, depth: l.depth + 1, parent: node, right: true, l2: s.l2}
@@ -280,14 +285,26 @@ func (g *grower) release(l *leaf) {
 	}
 }
 
-// partition moves the rows whose bin goes left before the others, keeping the order on both sides, and returns the border.
-func (g *grower) partition(col []uint8, left *treekit.Set, lo, hi int) int {
-	var goes [256]uint8
+// goes returns for every bin whether it goes left (1) or right (0).
+func (s *split) goes() []uint8 {
+	goes := make([]uint8, max(256, 64*len(s.wide)))
 	for b := range goes {
-		if left.Has(uint8(b)) {
+		if s.goesLeft(b) {
 			goes[b] = 1
 		}
 	}
+	return goes
+}
+
+func (s *split) goesLeft(bin int) bool {
+	if s.wide != nil {
+		return s.wide.Has(uint16(bin))
+	}
+	return s.left.Has(uint8(bin))
+}
+
+// partition moves the rows whose bin goes left before the others, keeping the order on both sides, and returns the border.
+func partition[B uint8 | uint16](g *grower, col []B, goes []uint8, lo, hi int) int {
 	rows, spare := g.rows[lo:hi], g.spare[lo:hi]
 	if len(rows) <= 2*rowGrain || g.counter.threads == 1 {
 		// Rows that stay are moved up in place, the others wait in spare.

@@ -44,28 +44,44 @@ const (
 )
 
 // counter adds up histograms. Its scratch is reused from leaf to leaf.
+//
+// It works on units: a group of narrow columns, whose rows lie side by side, or one wide column by itself.
 type counter struct {
 	bins    *treekit.Bins
 	layout  layout
 	threads int
+	units   []unit
 	workers []*countScratch
-	guard   []sync.Mutex // per group: who pours into the histogram
+}
+
+type unit struct {
+	group *treekit.Group // nil: a wide column
+	cols  []int
+	guard *sync.Mutex // who pours into the histogram
 }
 
 // countScratch is one worker's: full 256-bin tables, so that a cell's place is known without a look at the layout.
 type countScratch struct {
 	packed [][256]int64 // per column of a group
-	wide   [][256]cell
-	rows   []uint8 // gathered
+	exact  [][256]cell  // the same if rows are added to float64 cells directly
+	rows   []uint8      // gathered
 	gh     [gatherRows]int64
 	held   int // rows added to packed since it was poured
 }
 
 func newCounter(bins *treekit.Bins, threads int) *counter {
-	return &counter{
-		bins: bins, layout: layoutOf(bins.Cuts), threads: kernel.Threads(threads),
-		workers: make([]*countScratch, kernel.Threads(threads)), guard: make([]sync.Mutex, len(bins.Groups)),
+	c := &counter{
+		bins: bins, layout: layoutOf(bins.Cuts), threads: kernel.Threads(threads), workers: make([]*countScratch, kernel.Threads(threads)),
 	}
+	for g := range bins.Groups {
+		c.units = append(c.units, unit{&bins.Groups[g], bins.Groups[g].Cols, &sync.Mutex{}})
+	}
+	for col := range bins.Cuts {
+		if bins.Cuts[col].IsWide() {
+			c.units = append(c.units, unit{nil, []int{col}, &sync.Mutex{}})
+		}
+	}
+	return c
 }
 
 func (c *counter) scratch(worker int) *countScratch {
@@ -85,8 +101,8 @@ func (c *counter) count(hist histogram, rows []int32, all bool, gh []int64, f fi
 	if all {
 		n = c.bins.NRows
 	}
-	perGroup := kernel.NBlocks(n, taskRows)
-	nTasks := perGroup * len(c.bins.Groups)
+	perUnit := kernel.NBlocks(n, taskRows)
+	nTasks := perUnit * len(c.units)
 	workers := min(c.threads, nTasks)
 	if n*c.bins.NCols < worthSharing {
 		workers = 1
@@ -94,64 +110,78 @@ func (c *counter) count(hist histogram, rows []int32, all bool, gh []int64, f fi
 	var next atomic.Int64
 	kernel.Workers(workers, workers, 1, func(worker, _, _, _ int) {
 		s := c.scratch(worker)
-		group := -1
+		var u *unit
 		for {
 			task := int(next.Add(1)) - 1
 			if task >= nTasks {
 				break
 			}
-			if g := task / perGroup; g != group {
-				c.pour(hist, s, group, f)
-				group = g
-				s.start(c.bins.Groups[g].N, f.wide)
+			if now := &c.units[task/perUnit]; now != u {
+				c.pour(hist, s, u, f)
+				u = now
+				s.makeTables(c.tables(u), f.exact)
 			}
-			lo := task % perGroup * taskRows
+			lo := task % perUnit * taskRows
 			hi := min(n, lo+taskRows)
-			if all {
-				c.addAll(hist, s, group, lo, hi, gh, f)
-			} else {
-				c.addListed(hist, s, group, rows[lo:hi], gh, f)
+			for lo < hi {
+				k := min(gatherRows, hi-lo)
+				if !f.exact && s.held+k > f.pour {
+					c.pour(hist, s, u, f)
+				}
+				s.held += k
+				if all {
+					c.addRun(s, u, lo, lo+k, gh, f)
+				} else {
+					c.addListed(s, u, rows[lo:lo+k], gh, f)
+				}
+				lo += k
 			}
 		}
-		c.pour(hist, s, group, f)
+		c.pour(hist, s, u, f)
 	})
 }
 
-func (s *countScratch) start(nCols int, wide bool) {
-	s.held = 0
-	if wide {
-		if len(s.wide) < nCols {
-			s.wide = make([][256]cell, nCols)
+// tables returns how many tables of 256 a unit takes.
+func (c *counter) tables(u *unit) int {
+	if u.group == nil {
+		return kernel.NBlocks(c.bins.Cuts[u.cols[0]].Cells(), 256)
+	}
+	return len(u.cols)
+}
+
+func (s *countScratch) makeTables(n int, exact bool) {
+	if exact && len(s.exact) < n {
+		s.exact = make([][256]cell, n)
+	}
+	if !exact && len(s.packed) < n {
+		s.packed = make([][256]int64, n)
+	}
+}
+
+// addRun adds the rows [lo, hi).
+func (c *counter) addRun(s *countScratch, u *unit, lo, hi int, gh []int64, f fixed) {
+	if u.group == nil {
+		s.addWideRun(c.bins.Wide[u.cols[0]][lo:hi], gh[lo:hi], f.exact)
+		return
+	}
+	s.add(u.group, u.group.Rows[lo*u.group.Stride:hi*u.group.Stride], gh[lo:hi], f.exact)
+}
+
+// addListed adds at most gatherRows rows. It copies them together first: a short loop has many cache misses under way at
+// once, and the additions then find everything in the first-level cache.
+func (c *counter) addListed(s *countScratch, u *unit, rows []int32, gh []int64, f fixed) {
+	if u.group == nil {
+		for k, r := range rows {
+			s.gh[k] = gh[r]
 		}
-	} else if len(s.packed) < nCols {
-		s.packed = make([][256]int64, nCols)
+		s.addWideListed(c.bins.Wide[u.cols[0]], rows, f.exact)
+		return
 	}
-}
-
-func (c *counter) addAll(hist histogram, s *countScratch, group, lo, hi int, gh []int64, f fixed) {
-	g := &c.bins.Groups[group]
-	for lo < hi {
-		n := min(gatherRows, hi-lo)
-		c.makeRoom(hist, s, group, n, f)
-		s.add(g, g.Rows[lo*g.Stride:(lo+n)*g.Stride], gh[lo:lo+n], f.wide)
-		lo += n
+	if len(s.rows) < gatherRows*u.group.Stride {
+		s.rows = make([]uint8, gatherRows*u.group.Stride)
 	}
-}
-
-// addListed copies rows together first: a short loop has many cache misses under way at once, and the additions then
-// find everything in the first-level cache.
-func (c *counter) addListed(hist histogram, s *countScratch, group int, rows []int32, gh []int64, f fixed) {
-	g := &c.bins.Groups[group]
-	if len(s.rows) < gatherRows*g.Stride {
-		s.rows = make([]uint8, gatherRows*g.Stride)
-	}
-	for len(rows) > 0 {
-		n := min(gatherRows, len(rows))
-		s.gather(g, rows[:n], gh)
-		c.makeRoom(hist, s, group, n, f)
-		s.add(g, s.rows[:n*g.Stride], s.gh[:n], f.wide)
-		rows = rows[n:]
-	}
+	s.gather(u.group, rows, gh)
+	s.add(u.group, s.rows[:len(rows)*u.group.Stride], s.gh[:len(rows)], f.exact)
 }
 
 func (s *countScratch) gather(g *treekit.Group, rows []int32, gh []int64) {
@@ -159,22 +189,26 @@ func (s *countScratch) gather(g *treekit.Group, rows []int32, gh []int64) {
 	switch g.Stride {
 	case 8:
 		for k, r := range rows {
-			*(*[8]uint8)(dst[k*8:]) = *(*[8]uint8)(all[int(r)*8:])
+			row := *(*[8]uint8)(all[int(r)*8:])
+			*(*[8]uint8)(dst[k*8:]) = row
 			s.gh[k] = gh[r]
 		}
 	case 16:
 		for k, r := range rows {
-			*(*[16]uint8)(dst[k*16:]) = *(*[16]uint8)(all[int(r)*16:])
+			row := *(*[16]uint8)(all[int(r)*16:])
+			*(*[16]uint8)(dst[k*16:]) = row
 			s.gh[k] = gh[r]
 		}
 	case 24:
 		for k, r := range rows {
-			*(*[24]uint8)(dst[k*24:]) = *(*[24]uint8)(all[int(r)*24:])
+			row := *(*[24]uint8)(all[int(r)*24:])
+			*(*[24]uint8)(dst[k*24:]) = row
 			s.gh[k] = gh[r]
 		}
 	case 32:
 		for k, r := range rows {
-			*(*[32]uint8)(dst[k*32:]) = *(*[32]uint8)(all[int(r)*32:])
+			row := *(*[32]uint8)(all[int(r)*32:])
+			*(*[32]uint8)(dst[k*32:]) = row
 			s.gh[k] = gh[r]
 		}
 	default:
@@ -182,21 +216,14 @@ func (s *countScratch) gather(g *treekit.Group, rows []int32, gh []int64) {
 	}
 }
 
-func (c *counter) makeRoom(hist histogram, s *countScratch, group, n int, f fixed) {
-	if !f.wide && s.held+n > f.pour {
-		c.pour(hist, s, group, f)
-	}
-	s.held += n
-}
-
 // add adds rows, which lie side by side, to the scratch, a few columns at a time: their tables fit into the first-level
 // cache together with the rows.
-func (s *countScratch) add(g *treekit.Group, rows []uint8, gh []int64, wide bool) {
-	for c := 0; c < g.N; {
-		left := g.N - c
+func (s *countScratch) add(g *treekit.Group, rows []uint8, gh []int64, exact bool) {
+	for c := 0; c < len(g.Cols); {
+		left := len(g.Cols) - c
 		switch {
-		case wide:
-			addWide(&s.wide[c], rows[c:], g.Stride, gh)
+		case exact:
+			addExact(&s.exact[c], rows[c:], g.Stride, gh)
 			c++
 		case left >= 8:
 			add8((*[8][256]int64)(s.packed[c:]), rows[c:], g.Stride, gh)
@@ -264,7 +291,7 @@ func add1(t *[256]int64, rows []uint8, stride int, gh []int64) {
 	}
 }
 
-func addWide(t *[256]cell, rows []uint8, stride int, gh []int64) {
+func addExact(t *[256]cell, rows []uint8, stride int, gh []int64) {
 	at := 0
 	for _, v := range gh {
 		g, h := unpack(v)
@@ -275,33 +302,61 @@ func addWide(t *[256]cell, rows []uint8, stride int, gh []int64) {
 	}
 }
 
-// pour adds the scratch to the histogram and empties it.
-func (c *counter) pour(hist histogram, s *countScratch, group int, f fixed) {
-	if group < 0 {
+func (s *countScratch) addWideRun(bins []uint16, gh []int64, exact bool) {
+	for i, v := range gh {
+		s.addWide(bins[i], v, exact)
+	}
+}
+
+func (s *countScratch) addWideListed(bins []uint16, rows []int32, exact bool) {
+	for k, r := range rows {
+		s.addWide(bins[r], s.gh[k], exact)
+	}
+}
+
+func (s *countScratch) addWide(bin uint16, v int64, exact bool) {
+	if exact {
+		g, h := unpack(v)
+		c := &s.exact[bin>>8][uint8(bin)]
+		c.g += float64(g)
+		c.h += float64(h)
 		return
 	}
-	g := &c.bins.Groups[group]
-	c.guard[group].Lock()
-	defer c.guard[group].Unlock()
-	for k := range g.N {
-		at := c.layout.first[g.First+k]
-		cells := hist[at : at+c.bins.Cuts[g.First+k].Cells()]
-		if f.wide {
-			for b, v := range s.wide[k][:len(cells)] {
+	s.packed[bin>>8][uint8(bin)] += v
+}
+
+// pour adds the scratch to the histogram and empties it.
+func (c *counter) pour(hist histogram, s *countScratch, u *unit, f fixed) {
+	if u == nil {
+		return
+	}
+	u.guard.Lock()
+	defer u.guard.Unlock()
+	for k := range c.tables(u) {
+		col, from := u.cols[0], 256*k
+		if u.group != nil {
+			col, from = u.cols[k], 0
+		}
+		at := c.layout.first[col]
+		cells := hist[at+from : at+min(from+256, c.bins.Cuts[col].Cells())]
+		if f.exact {
+			table := s.exact[k][:len(cells)]
+			for b, v := range table {
 				cells[b].g += v.g
 				cells[b].h += v.h
 			}
-			clear(s.wide[k][:len(cells)])
+			clear(table)
 			continue
 		}
-		for b, v := range s.packed[k][:len(cells)] {
+		table := s.packed[k][:len(cells)]
+		for b, v := range table {
 			if v != 0 {
 				g, h := unpack(v)
 				cells[b].g += float64(g)
 				cells[b].h += float64(h)
 			}
 		}
-		clear(s.packed[k][:len(cells)])
+		clear(table)
 	}
 	s.held = 0
 }

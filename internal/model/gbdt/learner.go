@@ -45,7 +45,8 @@ type Learner struct {
 	CategoryL2     float64 `param:"default=10,min=0.000001,max=1000000000,alias=cat_l2" doc:"added to l2 where a question asks for a group of levels"`
 	CategoryRows   float64 `param:"default=100,min=1,max=1000000000,alias=min_data_per_group" doc:"the least weight of rows by which groups of levels differ"`
 	CategoryLevels int     `param:"default=32,min=1,max=255,alias=max_cat_threshold" doc:"the most levels on the smaller side of a question"`
-	SingleLevels   int     `param:"default=3,min=1,max=255" doc:"columns with at most this many levels are asked for one level at a time"`
+	Levels         int     `param:"default=4096,min=2,max=32768" doc:"the most levels of a column that are told apart; the rarest of more are pooled"`
+	SingleLevels   int     `param:"default=4,min=1,max=255" doc:"columns with at most this many levels are asked for one level at a time"`
 
 	RowShare    float64 `param:"default=1,min=0.01,max=1,alias=subsample" doc:"share of rows each tree is grown on"`
 	ColumnShare float64 `param:"default=1,min=0.01,max=1,alias=colsample_bytree" doc:"share of columns each tree may ask"`
@@ -66,7 +67,7 @@ func (Learner) Name() string { return Name }
 //
 // Columns are cut into at most Bins bins of about equal weight; missing values have a bin of their own and each question
 // learns their side. Categories are asked for groups of levels, found by ordering levels by their mean gradient; of a
-// column with more than Bins levels the rarest are pooled. Infinite values are the lowest and highest numbers.
+// column with more than Levels levels the rarest are pooled. Infinite values are the lowest and highest numbers.
 //
 // Sums over rows are sums of whole numbers, so the model is the same for any number of threads and any order of rows (but
 // for rounding in the initial score, below 1e-12). If no question has any gain, growing ends early.
@@ -89,7 +90,7 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	options := treekit.Options{MaxBins: l.Bins, Threads: l.Threads, RowMajor: true}
+	options := treekit.Options{MaxBins: l.Bins, Threads: l.Threads, RowMajor: true, MaxLevels: l.Levels}
 	cuts := treekit.Cuts(inputs, w, options)
 	used := usable(cuts)
 	for c, at := 0, 0; c < len(cuts); c++ {

@@ -18,19 +18,19 @@ import (
 // after that many, a histogram is poured into float64 cells, which hold whole numbers up to 2⁵³ exactly. 16 bits make the
 // error of a row's gradient at most 1/131072 of the largest, which is far below the noise of any split; but where the
 // largest is far above the usual (rare positives, heavy tails) more are taken, up to 26, and beyond 20 rows are added to
-// float64 cells directly (wide).
+// float64 cells directly.
 const (
 	fewestBits = 16
 	mostBits   = 20 // packed: 2,048 rows between two pours cost a tenth of the additions
-	wideBits   = 26
+	exactBits  = 26
 	smallCount = 16 // whole weights up to this multiply a row's rounded numbers, so that weight 2 is exactly the row twice
 )
 
 // fixed is the whole-number form of a tree's gradients.
 type fixed struct {
 	gUnit, hUnit float64 // what 1 stands for; powers of two
-	wide         bool
-	pour         int // packed: how many rows may be added before pouring
+	exact        bool    // rows are added to float64 cells directly
+	pour         int     // else: how many rows may be added before pouring
 }
 
 // weightKind says how weights enter.
@@ -79,10 +79,10 @@ func quantise(d []derivative, wk weightKind, gh []int64, threads int) fixed {
 	if e.sumG > 0 {
 		need = int(math.Ceil(math.Log2(e.g*e.sumW/e.sumG))) + 8
 	}
-	f := fixed{wide: need > mostBits}
+	f := fixed{exact: need > mostBits}
 	nBits := max(fewestBits, need)
-	if f.wide {
-		nBits = wideBits
+	if f.exact {
+		nBits = exactBits
 	}
 	most := 1
 	if wk.whole && w != nil {

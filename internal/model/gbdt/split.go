@@ -1,18 +1,14 @@
 package gbdt
 
-import (
-	"cmp"
-	"slices"
-
-	"kequn/internal/treekit"
-)
+import "kequn/internal/treekit"
 
 // split is the best question found for a leaf. Sums are in the whole-number units of the round.
 type split struct {
 	gain        float64 // > 0; what is gained over no question, in units of g²/h; 0 if there is no question
 	col         int
-	bin         int         // numbers: bins up to this go left
-	left        treekit.Set // bins that go left, the one for missing values included
+	bin         int             // numbers: bins up to this go left
+	left        treekit.Set     // bins that go left, the one for missing values included
+	wide        treekit.WideSet // the same of a wide column
 	missingLeft bool
 	isSet       bool // a group of levels
 	g, h        float64
@@ -85,7 +81,7 @@ func (f *finder) column(hist histogram, c int, s sums, levels *levelScratch) spl
 	case cut.NBins <= f.rules.maxSingle:
 		best = f.singleLevel(cells, s)
 	default:
-		best = f.levelGroup(cells, s, levels)
+		best = f.levelGroup(cells, s, levels, cut.IsWide())
 	}
 	best.col = c
 	return best
@@ -180,38 +176,62 @@ func (f *finder) singleLevel(cells []cell, s sums) split {
 	return out
 }
 
-// levelScratch is reused from column to column.
+// levelScratch is reused from column to column. It holds the levels with the lowest and the highest ratios, in order.
 type levelScratch struct {
-	order []uint8
-	ratio [256]float64
+	low, high []level
+}
+
+type level struct {
+	ratio float64
+	bin   uint16
+}
+
+// before orders levels by ratio, equal ones by bin.
+func (a level) before(b level) bool { return a.ratio < b.ratio || a.ratio == b.ratio && a.bin < b.bin }
+
+// insert puts a level into a list ordered by before and drops the last if the list is full.
+func insert(list []level, l level, full int, before func(a, b level) bool) []level {
+	if len(list) == full {
+		if !before(l, list[full-1]) {
+			return list
+		}
+		list = list[:full-1]
+	}
+	at := len(list)
+	list = append(list, l)
+	for ; at > 0 && before(l, list[at-1]); at-- {
+		list[at] = list[at-1]
+	}
+	list[at] = l
+	return list
 }
 
 // levelGroup orders levels by g/(h+smooth) and tries the lowest and the highest few against the rest, which is optimal
 // for the squared loss (Fisher 1958) and near it for others. Missing values are a level. Rare levels stay on the right, and
 // so do levels that have no rows here.
-func (f *finder) levelGroup(cells []cell, s sums, scratch *levelScratch) split {
+func (f *finder) levelGroup(cells []cell, s sums, scratch *levelScratch, wide bool) split {
 	r := &f.rules
-	order := scratch.order[:0]
+	low, high, n := scratch.low[:0], scratch.high[:0], 0
+	lower := level.before
+	higher := func(a, b level) bool { return b.before(a) }
 	for b, v := range cells {
-		if v.h*s.perH >= r.smoothRows-0.5 {
-			order = append(order, uint8(b))
-			scratch.ratio[b] = v.g / (v.h + r.smooth)
+		if v.h*s.perH < r.smoothRows-0.5 {
+			continue
 		}
+		n++
+		l := level{v.g / (v.h + r.smooth), uint16(b)}
+		low = insert(low, l, r.maxLevels, lower)
+		high = insert(high, l, r.maxLevels, higher)
 	}
-	scratch.order = order
-	slices.SortStableFunc(order, func(a, b uint8) int { return cmp.Compare(scratch.ratio[a], scratch.ratio[b]) })
+	scratch.low, scratch.high = low, high
 	l2 := r.l2 + r.categoryL2
-	best, bestLevels, fromTop := s.bar, 0, false
+	most := min(r.maxLevels, (n+1)/2)
+	best, bestLevels := s.bar, []level(nil)
 	var bestG, bestH float64
-	most := min(r.maxLevels, (len(order)+1)/2)
-	for _, top := range []bool{false, true} {
+	for _, side := range [2][]level{low, high} {
 		var g, h, group float64
-		for k := range most {
-			b := order[k]
-			if top {
-				b = order[len(order)-1-k]
-			}
-			v := cells[b]
+		for k, l := range side[:most] {
+			v := cells[l.bin]
 			g += v.g
 			h += v.h
 			group += v.h * s.perH
@@ -227,21 +247,24 @@ func (f *finder) levelGroup(cells []cell, s sums, scratch *levelScratch) split {
 			}
 			group = 0
 			if now := score(g, h, l2) + score(s.g-g, rest, l2); now > best {
-				best, bestLevels, fromTop, bestG, bestH = now, k+1, top, g, h
+				best, bestLevels, bestG, bestH = now, side[:k+1], g, h
 			}
 		}
 	}
-	if bestLevels == 0 {
+	if bestLevels == nil {
 		return split{}
 	}
 	out := split{gain: best - s.parent, g: bestG, h: bestH, l2: l2, isSet: true}
-	for k := range bestLevels {
-		b := order[k]
-		if fromTop {
-			b = order[len(order)-1-k]
+	if wide {
+		out.wide = treekit.NewWideSet(len(cells))
+	}
+	for _, l := range bestLevels {
+		if wide {
+			out.wide.Add(l.bin)
+		} else {
+			out.left.Add(uint8(l.bin))
 		}
-		out.left.Add(b)
-		out.missingLeft = out.missingLeft || int(b) == len(cells)-1
+		out.missingLeft = out.missingLeft || int(l.bin) == len(cells)-1
 	}
 	return out
 }
