@@ -307,3 +307,17 @@ func FuzzCompile(f *testing.F) {
 		Words(n, kequn.English, nil)
 	})
 }
+
+func BenchmarkCompile(b *testing.B) {
+	c := shop()
+	for _, a := range accepted[:4] {
+		b.Run(a.text[:20], func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := Compile(a.text, c); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

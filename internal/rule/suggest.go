@@ -46,6 +46,9 @@ func mistakes(a, b []rune, limit int) int {
 
 // unknown is the error of a name that nobody has: it names the nearest one, or some of those there are.
 func unknown(at place, what, name string, known []string) error {
+	if r := []rune(name); len(r) > 64 {
+		name = string(r[:64]) + "…"
+	}
 	err := at.errorf("there is no %s %q", what, name)
 	if near := Suggest(name, known); near != "" {
 		return err.WithHint("did you mean %q?", near)
