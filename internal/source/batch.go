@@ -17,6 +17,9 @@ import (
 type Batch struct {
 	Table *table.Table
 	Line  []int64 // where each row's record starts: physical line, from 1; in Parquet the row, from 1
+
+	// Record numbers each row's record among all that were read, from 1, rejected ones included.
+	Record []int64
 }
 
 // work converts the records of one chunk.
@@ -138,8 +141,10 @@ func (w *work) finish(n int, lines []int64, record func(row int) int32, raw func
 		}
 	}
 	w.batch.Line = w.batch.Line[:0]
+	w.batch.Record = w.batch.Record[:0]
 	for _, r := range w.keep {
 		w.batch.Line = append(w.batch.Line, lines[r])
+		w.batch.Record = append(w.batch.Record, int64(record(int(r))))
 	}
 	if len(w.keep) < n {
 		for _, c := range w.columns[:w.nSchema] {
@@ -239,6 +244,9 @@ func (l *ledger) take(ctx context.Context, w *work, read, blank int64, batch fun
 	}
 	if l.currency >= 0 {
 		l.countCurrencies(w)
+	}
+	for i := range w.batch.Record {
+		w.batch.Record[i] += before + 1
 	}
 	if len(w.keep) > 0 && batch != nil {
 		if err := batch(&w.batch); err != nil {

@@ -89,7 +89,10 @@ func (c *converter) fail(row int, why Reason) {
 	switch {
 	case c.isStrict:
 		c.reject(row, why)
-	case why != NotANumber: // NaN is how programs write nothing
+	case why == NotANumber: // how programs write nothing
+	case why == Infinite || why == NumberOverflow || why == NoSuchDate || why == TimeOutOfRange || why == FarFuture:
+		c.warn(row, why) // of the right kind, and yet no value
+	default:
 		c.warn(row, Unreadable)
 	}
 }

@@ -342,14 +342,14 @@ func (f *File) cut(ctx context.Context, free <-chan *csvChunk, tasks, ordered ch
 			return sum, ctx.Err()
 		}
 		text := append(c.text[:0], carry...)
-		want := chunkBytes
+		want := f.chunk
 		var end, lines int
 		for {
 			for len(text) < want && !final {
 				if cap(text)-len(text) < 64<<10 {
-					text = append(make([]byte, 0, max(2*len(text), chunkBytes+chunkBytes/4)), text...)
+					text = append(make([]byte, 0, max(2*len(text), f.chunk+f.chunk/4, 128<<10)), text...)
 				}
-				n, err := d.Read(text[len(text):cap(text)])
+				n, err := d.Read(text[len(text):min(cap(text), want)])
 				text = text[:len(text)+n]
 				if err == io.EOF {
 					final = true

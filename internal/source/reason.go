@@ -34,7 +34,8 @@ const (
 	BadCurrency     Reason = "unknown_currency"
 )
 
-// What is odd about a row that is kept.
+// What is odd about a row that is kept. Numbers and times that are out of bounds are among it where the column is an
+// attribute: they become missing.
 const (
 	Unreadable     Reason = "unreadable_attribute" // kept as missing
 	NoZone         Reason = "no_time_zone"

@@ -237,13 +237,13 @@ func (s *scanner) scanQuoted(buf []byte, i int, final bool, fields []span, rec *
 					rec.flaw, rec.opens = flawOpen, open
 					return i, fields, false
 				}
-				rec.flaw, rec.opens = flawJunk, open
 				for i < len(buf) && buf[i] != '\n' && buf[i] != '\r' {
 					i++
 				}
 				if i >= len(buf) && !final {
 					return i, fields, false
 				}
+				rec.flaw, rec.opens = flawJunk, open
 			}
 			rec.lines += lines
 			return i, append(fields, span{uint32(from), uint32(to)}), true

@@ -90,6 +90,7 @@ type File struct {
 
 	opt     Options
 	file    *os.File
+	chunk   int // bytes converted at a time
 	sample  *sample
 	parquet *parquetFile
 }
@@ -122,7 +123,7 @@ func Open(path string, opt Options) (f *File, err error) {
 	if err != nil {
 		return nil, openError(path, err)
 	}
-	f = &File{Path: path, Bytes: info.Size(), Rows: -1, opt: opt, file: file}
+	f = &File{Path: path, Bytes: info.Size(), Rows: -1, opt: opt, file: file, chunk: chunkBytes}
 	defer func() {
 		if err != nil {
 			file.Close()
