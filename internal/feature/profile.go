@@ -1,0 +1,351 @@
+package feature
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"kequn"
+	"kequn/internal/engine"
+	"kequn/internal/kernel"
+	"kequn/internal/plan"
+	"kequn/internal/table"
+)
+
+// Profile is what the choice of features needs to know of the data: which types and categories are common. It is made of
+// what was known before one cutoff only; a choice made with knowledge of the future would leak it.
+type Profile struct {
+	Cutoff kequn.Cutoff
+	Sets   []SetProfile // in the datasets' order; lookups have none
+}
+
+// SetProfile describes the rows of one dataset.
+type SetProfile struct {
+	Name      string
+	Rows      int64
+	Customers int64
+	First     kequn.Instant // NoTime where there is no row, or no time
+	Last      kequn.Instant
+	Columns   []ColumnProfile // those that may become features
+}
+
+// ColumnProfile describes one column, or an attribute of a lookup through one ("product_id.department").
+type ColumnProfile struct {
+	Name     string
+	Kind     table.Kind
+	Values   int64  // rows with a value
+	Distinct int    // different texts; not counted for products
+	Top      []Seen // commonest texts first, smaller text first on a tie; at most maxTop
+	Negative int64  // numbers below 0
+	Positive int64  // numbers above 0
+	Min, Max float64
+}
+
+// Seen is a text and how often it occurs.
+type Seen struct {
+	Value string
+	Rows  int64
+}
+
+const maxTop = 50
+
+// Set returns the profile of a dataset, or an empty one.
+func (p *Profile) Set(name string) SetProfile {
+	for _, s := range p.Sets {
+		if s.Name == name {
+			return s
+		}
+	}
+	return SetProfile{Name: name, First: kequn.NoTime, Last: kequn.NoTime}
+}
+
+// Column returns the profile of a column, or an empty one.
+func (s *SetProfile) Column(name string) ColumnProfile {
+	for _, c := range s.Columns {
+		if c.Name == name {
+			return c
+		}
+	}
+	return ColumnProfile{Name: name}
+}
+
+// TakeProfile reads what happened and was known before a cutoff; customers' attributes are counted whenever they were known,
+// since only their number of different values is used. Counts are of rows as they came, corrections counted beside what
+// they correct. One pass, partitions in parallel; the same profile for any number of threads and partitions.
+func TakeProfile(ctx context.Context, data engine.Data, before kequn.Cutoff, threads int) (*Profile, error) {
+	defs := data.Datasets()
+	plans := make([]plan.Dataset, len(defs))
+	for i := range defs {
+		plans[i] = defs[i].Dataset
+	}
+	var takers []taker
+	var wants []table.Want
+	for i := range defs {
+		d := &defs[i]
+		if d.Role == kequn.Lookup || strings.HasPrefix(d.Name, "_") {
+			continue
+		}
+		t, err := newTaker(ctx, data, d, plans)
+		if err != nil {
+			return nil, err
+		}
+		takers = append(takers, t)
+		wants = append(wants, table.Want{Dataset: d.Name, Columns: t.columns})
+	}
+	n := data.NParts()
+	parts := make([][]tally, n)
+	errs := make([]error, n)
+	kernel.Blocks(n, threads, 1, func(p, _, _ int) {
+		if errs[p] = ctx.Err(); errs[p] != nil {
+			return
+		}
+		part, err := data.Part(ctx, p, wants)
+		if err != nil {
+			errs[p] = err
+			return
+		}
+		for i := range takers {
+			parts[p] = append(parts[p], takers[i].take(&part.Sets[i], int64(before)))
+		}
+	})
+	out := &Profile{Cutoff: before}
+	for i := range takers {
+		total := takers[i].empty()
+		for p := range parts {
+			if errs[p] != nil {
+				return nil, errs[p]
+			}
+			total.add(&parts[p][i])
+		}
+		out.Sets = append(out.Sets, takers[i].profile(total))
+	}
+	return out, nil
+}
+
+// taker profiles one dataset.
+type taker struct {
+	def     *engine.Dataset
+	columns []string
+	time    int // positions in columns, −1 without
+	known   int
+	sources []columnSource
+}
+
+// columnSource is a column to be profiled, directly or through a lookup.
+type columnSource struct {
+	name   string
+	column int
+	kind   table.Kind
+	plain  bool          // products are too many to count one by one
+	key    *table.Column // of the lookup
+	value  *table.Column
+}
+
+func newTaker(ctx context.Context, data engine.Data, d *engine.Dataset, plans []plan.Dataset) (taker, error) {
+	t := taker{def: d, time: -1, known: -1}
+	add := func(name string) int {
+		if i := slices.Index(t.columns, name); i >= 0 {
+			return i
+		}
+		t.columns = append(t.columns, name)
+		return len(t.columns) - 1
+	}
+	if d.Role.HasTime() {
+		t.time = add(engine.TimeColumn)
+		if d.Late || d.Versioned {
+			t.known = add(engine.KnownColumn)
+		}
+	}
+	for _, c := range d.Columns {
+		if !usable(c) {
+			continue
+		}
+		t.sources = append(t.sources, columnSource{name: c.Name, column: add(c.Name), kind: c.Kind, plain: c.Role == kequn.ColItem})
+	}
+	for _, c := range d.Columns {
+		for _, a := range lookupAttributes(plans, d.Columns, c) {
+			_, at, attribute, err := plan.LookupOf(plans, d.Columns, c.Name+"."+a.Name)
+			if err != nil {
+				continue
+			}
+			key := plans[at].With(kequn.ColKey).Name
+			rows, err := data.Lookup(ctx, plans[at].Name, []string{key, attribute})
+			if err != nil {
+				return t, err
+			}
+			t.sources = append(t.sources, columnSource{name: c.Name + "." + attribute, column: add(c.Name), kind: a.Kind, key: rows.Columns[0], value: rows.Columns[1]})
+		}
+	}
+	if len(t.columns) == 0 {
+		add(engine.CustomerColumn)
+	}
+	return t, nil
+}
+
+// tally is the counts of one dataset.
+type tally struct {
+	rows, customers int64
+	first, last     int64
+	columns         []columnTally
+}
+
+type columnTally struct {
+	values, negative, positive int64
+	min, max                   float64
+	texts                      map[string]int64
+}
+
+func (t *taker) empty() *tally {
+	out := &tally{first: table.Missing, last: table.Missing, columns: make([]columnTally, len(t.sources))}
+	for i := range out.columns {
+		out.columns[i].texts = map[string]int64{}
+	}
+	return out
+}
+
+func (t *taker) take(s *table.Set, before int64) tally {
+	out := t.empty()
+	n := s.Rows.NRows()
+	var rows []int32 // that count
+	var times []int64
+	if t.time >= 0 {
+		times = s.Rows.Columns[t.time].Int
+	}
+	for c := range len(s.Start) - 1 {
+		some := false
+		for r := s.Start[c]; r < s.Start[c+1] && int(r) < n; r++ {
+			if times != nil {
+				if times[r] >= before || times[r] == table.Missing || t.known >= 0 && s.Rows.Columns[t.known].Int[r] >= before {
+					continue
+				}
+				if out.first == table.Missing || times[r] < out.first {
+					out.first = times[r]
+				}
+				out.last = max(out.last, times[r])
+			}
+			some = true
+			rows = append(rows, r)
+		}
+		if some {
+			out.customers++
+		}
+	}
+	out.rows = int64(len(rows))
+	for i, src := range t.sources {
+		out.columns[i].count(src, s.Rows.Columns[src.column], rows)
+	}
+	return *out
+}
+
+func (c *columnTally) count(src columnSource, col *table.Column, rows []int32) {
+	if !col.Kind.InCode() {
+		for _, r := range rows {
+			if !col.IsMissing(int(r)) && col.Kind != table.Time {
+				c.number(col.Float(int(r)), 1)
+			} else if !col.IsMissing(int(r)) {
+				c.values++
+			}
+		}
+		return
+	}
+	counts := make([]int64, col.Dict.Len())
+	for _, r := range rows {
+		if k := col.Code[r]; k >= 0 {
+			counts[k]++
+		}
+	}
+	var keyRow map[string]int
+	if src.key != nil {
+		keyRow = map[string]int{}
+		for i := range src.key.Len() {
+			if src.key.Kind.InCode() && src.key.Code[i] >= 0 {
+				if _, twice := keyRow[src.key.String(i)]; !twice {
+					keyRow[src.key.String(i)] = i
+				}
+			}
+		}
+	}
+	for k, n := range counts {
+		if n == 0 {
+			continue
+		}
+		if src.plain {
+			c.values += n
+			continue
+		}
+		if src.key == nil {
+			c.values += n
+			c.texts[col.Dict.At(k)] += n
+			continue
+		}
+		at, ok := keyRow[col.Dict.At(k)]
+		switch {
+		case !ok || src.value.IsMissing(at):
+		case src.value.Kind.InCode():
+			c.values += n
+			c.texts[src.value.String(at)] += n
+		case src.value.Kind != table.Time:
+			c.number(src.value.Float(at), n)
+		}
+	}
+}
+
+func (c *columnTally) number(x float64, n int64) {
+	if c.values == 0 || x < c.min {
+		c.min = x
+	}
+	if c.values == 0 || x > c.max {
+		c.max = x
+	}
+	c.values += n
+	switch {
+	case x < 0:
+		c.negative += n
+	case x > 0:
+		c.positive += n
+	}
+}
+
+func (t *tally) add(o *tally) {
+	t.rows, t.customers = t.rows+o.rows, t.customers+o.customers
+	if o.first != table.Missing && (t.first == table.Missing || o.first < t.first) {
+		t.first = o.first
+	}
+	t.last = max(t.last, o.last)
+	for i := range t.columns {
+		a, b := &t.columns[i], &o.columns[i]
+		if b.values > 0 {
+			if a.values == 0 || b.min < a.min {
+				a.min = b.min
+			}
+			if a.values == 0 || b.max > a.max {
+				a.max = b.max
+			}
+		}
+		a.values, a.negative, a.positive = a.values+b.values, a.negative+b.negative, a.positive+b.positive
+		for text, n := range b.texts { // sums do not depend on the order
+			a.texts[strings.Clone(text)] += n
+		}
+	}
+}
+
+func (t *taker) profile(c *tally) SetProfile {
+	out := SetProfile{Name: t.def.Name, Rows: c.rows, Customers: c.customers, First: kequn.Instant(c.first), Last: kequn.Instant(c.last)}
+	for i, src := range t.sources {
+		ct := &c.columns[i]
+		p := ColumnProfile{Name: src.name, Kind: src.kind, Values: ct.values, Distinct: len(ct.texts), Negative: ct.negative, Positive: ct.positive, Min: ct.min, Max: ct.max}
+		for text, n := range ct.texts {
+			p.Top = append(p.Top, Seen{text, n})
+		}
+		slices.SortFunc(p.Top, func(a, b Seen) int {
+			if c := cmp.Compare(b.Rows, a.Rows); c != 0 {
+				return c
+			}
+			return cmp.Compare(a.Value, b.Value)
+		})
+		p.Top = p.Top[:min(len(p.Top), maxTop)]
+		out.Columns = append(out.Columns, p)
+	}
+	return out
+}
