@@ -1,0 +1,269 @@
+package ladder
+
+import (
+	"math"
+
+	"kequn"
+	"kequn/internal/kernel"
+	"kequn/internal/metric"
+)
+
+// A blend is a weighted mean of members' calibrated scores: of log-odds for probabilities of yes, of values for amounts, of
+// probabilities for several classes. Weights come from greedy selection (Caruana et al., Ensemble Selection from Libraries of
+// Models, 2004): starting from the best member, the member whose addition lowers the loss most is added, members counting as
+// often as they were added.
+const (
+	firstVotes = 4  // of the best member, so that another may come in with a fifth
+	blendVotes = 20 // so that the finest weight is a twentieth
+
+	// blendWorth is how many paired standard errors a blend must save against its best member to be worth its weight.
+	blendWorth = 0.5
+)
+
+// candidate is a member's scores of the rows on which blends are judged.
+type candidate struct {
+	rung  *rung
+	raw   []float64          // n×k
+	each  metric.Calibration // of raw
+	score []float64          // n×k: log-odds after calibration for binary, else raw
+}
+
+// mix makes scores out of members' sums.
+func (r *Result) mix(sum []float64, total float64, out []float64) {
+	for i, v := range sum {
+		out[i] = v / total
+		if r.Task == kequn.Binary {
+			out[i] = logistic(v / total)
+		}
+	}
+}
+
+// blend chooses weights on the rows. It returns one weight per candidate, summing to 1; only one is not 0 if no blend is worth it.
+func (r *Result) blend(c []candidate, rows []int32) []float64 {
+	n := len(c[0].score)
+	k := r.in.Y.NOut()
+	loss := func(sum []float64, total float64, each []float64) float64 {
+		out := make([]float64, n)
+		r.mix(sum, total, out)
+		all, weight := 0.0, 0.0
+		for i, row := range rows {
+			w := r.weightOf(row)
+			v := r.rowLoss(row, out[i*k:(i+1)*k])
+			if each != nil {
+				each[i] = v
+			}
+			all += w * v
+			weight += w
+		}
+		return all / weight
+	}
+	count := make([]float64, len(c))
+	best, least := 0, math.Inf(1)
+	for j := range c {
+		// The simpler one wins where the difference is rounding.
+		if l := loss(c[j].score, 1, nil); l < least*(1-1e-9) {
+			best, least = j, l
+		}
+	}
+	alone := make([]float64, len(rows))
+	loss(c[best].score, 1, alone)
+	only := make([]float64, len(c))
+	only[best] = 1
+	if len(c) == 1 {
+		return only
+	}
+	sum := make([]float64, n)
+	for i, v := range c[best].score {
+		sum[i] = firstVotes * v
+	}
+	count[best] = firstVotes
+	trial := make([]float64, n)
+	total := float64(firstVotes)
+	for total < blendVotes {
+		add, now := -1, least
+		for j := range c {
+			for i, v := range c[j].score {
+				trial[i] = sum[i] + v
+			}
+			if l := loss(trial, total+1, nil); l < now-1e-9*math.Abs(now) {
+				add, now = j, l
+			}
+		}
+		if add < 0 {
+			break
+		}
+		for i, v := range c[add].score {
+			sum[i] += v
+		}
+		count[add]++
+		total++
+		least = now
+	}
+	together := make([]float64, len(rows))
+	loss(sum, total, together)
+	gap := r.gap(rows, alone, together)
+	if !(gap.Loss > blendWorth*gap.SE) {
+		return only
+	}
+	for j := range count {
+		count[j] /= total
+	}
+	return count
+}
+
+// chooseAuto makes the line "auto": in each round the blend and its calibration are chosen on inner scores, and applied to the
+// rows judged; the final one is chosen on all rows judged.
+func (r *Result) chooseAuto() {
+	k := r.in.Y.NOut()
+	r.auto = &outOfSample{raw: nan(len(r.round) * k)}
+	r.auto.final = nan(len(r.round) * k)
+	recipes := make([]*recipe, len(r.in.Rounds)+1)
+	rows := r.judged()
+	kernel.Parallel(len(recipes), r.o.Threads, 1, func(lo, hi int) {
+		for at := lo; at < hi; at++ {
+			if at == len(r.in.Rounds) {
+				recipes[at] = r.cook(func(g *rung) ([]float64, metric.Calibration) { return pick(g.raw, rows, k), g.recipe.calibration }, rows)
+			} else {
+				recipes[at] = r.cook(func(g *rung) ([]float64, metric.Calibration) { return g.inner[at], g.rounds[at] }, r.in.Rounds[at].Train)
+			}
+			if recipes[at] == nil { // nothing could be held out inside
+				recipes[at] = r.fallback()
+			}
+		}
+	})
+	for at, round := range r.in.Rounds {
+		recipe := recipes[at]
+		members := make([][]float64, len(recipe.rungs))
+		for j, g := range recipe.rungs {
+			members[j] = pick(g.raw, round.Test, k)
+		}
+		raw, final := r.apply(recipe, members)
+		for i, row := range round.Test {
+			copy(r.auto.raw[int(row)*k:(int(row)+1)*k], raw[i*k:(i+1)*k])
+			copy(r.auto.final[int(row)*k:(int(row)+1)*k], final[i*k:(i+1)*k])
+		}
+	}
+	r.auto.recipe = recipes[len(r.in.Rounds)]
+}
+
+func (r *Result) fallback() *recipe {
+	for _, g := range r.rungs[1:] {
+		if g.failed == "" {
+			return &recipe{rungs: []*rung{g}, weights: []float64{1}, each: []metric.Calibration{{}}}
+		}
+	}
+	return r.rungs[0].recipe
+}
+
+// cook chooses members and weights on scores of the rows (n×k, NaN where there are none) and the calibrations that belong to
+// them, and calibrates the blend. It returns nil if no row has a score of every rung.
+func (r *Result) cook(scores func(*rung) ([]float64, metric.Calibration), rows []int32) *recipe {
+	k := r.in.Y.NOut()
+	known := make([]bool, len(rows))
+	for i := range known {
+		known[i] = true
+	}
+	var all []candidate
+	for _, g := range r.rungs {
+		if g.failed != "" {
+			continue
+		}
+		c := candidate{rung: g}
+		c.raw, c.each = scores(g)
+		for i := range known {
+			known[i] = known[i] && !math.IsNaN(c.raw[i*k])
+		}
+		all = append(all, c)
+	}
+	var at, of []int32 // places in rows, and the rows there
+	for i, ok := range known {
+		if ok {
+			at, of = append(at, int32(i)), append(of, rows[i])
+		}
+	}
+	if len(at) == 0 {
+		return nil
+	}
+	for j := range all {
+		c := &all[j]
+		c.raw = pick(c.raw, at, k)
+		c.score = c.raw
+		if r.Task == kequn.Binary {
+			c.score = make([]float64, len(c.raw))
+			for i, p := range c.raw {
+				c.score[i] = logit(c.each.Apply(p))
+			}
+		}
+	}
+	out := &recipe{}
+	var members [][]float64
+	for j, w := range r.blend(all, of) {
+		if w > 0 {
+			out.rungs, out.weights, out.each = append(out.rungs, all[j].rung), append(out.weights, w), append(out.each, all[j].each)
+			members = append(members, all[j].raw)
+		}
+	}
+	if r.Task == kequn.Binary && len(out.rungs) > 1 {
+		raw, _ := r.apply(out, members)
+		out.calibration = r.calibration(raw, of)
+	}
+	return out
+}
+
+// apply blends members' raw scores by the recipe: before and after the whole's calibration.
+func (r *Result) apply(c *recipe, members [][]float64) (raw, final []float64) {
+	return blendScores(r.Task, c.weights, c.each, c.calibration, members)
+}
+
+func blendScores(task kequn.Task, weights []float64, each []metric.Calibration, whole metric.Calibration, members [][]float64) (raw, final []float64) {
+	raw = make([]float64, len(members[0]))
+	for j, m := range members {
+		for i, p := range m {
+			if task == kequn.Binary {
+				p = each[j].Apply(p)
+				if len(members) == 1 {
+					raw[i] = p
+					continue
+				}
+				p = logit(p)
+			}
+			raw[i] += weights[j] * p
+		}
+	}
+	if task != kequn.Binary {
+		return raw, raw
+	}
+	if len(members) > 1 {
+		for i, v := range raw {
+			raw[i] = logistic(v)
+		}
+	}
+	return raw, whole.ApplyAll(raw)
+}
+
+// pick returns the k numbers of each of the rows.
+func pick(v []float64, rows []int32, k int) []float64 {
+	out := make([]float64, 0, len(rows)*k)
+	for _, r := range rows {
+		out = append(out, v[int(r)*k:(int(r)+1)*k]...)
+	}
+	return out
+}
+
+// judged returns the rows that some round judged.
+func (r *Result) judged() []int32 {
+	var rows []int32
+	for i, k := range r.round {
+		if k >= 0 {
+			rows = append(rows, int32(i))
+		}
+	}
+	return rows
+}
+
+func (r *Result) weightOf(row int32) float64 {
+	if r.in.W == nil {
+		return 1
+	}
+	return r.in.W[row]
+}

@@ -1,0 +1,105 @@
+package ladder
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"kequn"
+)
+
+// Why says in the language which line was chosen and which figures decided, and what the simplest good one gives up.
+func (r *Result) Why(l kequn.Lang) string {
+	var out []string
+	say := func(zh, en string, a ...any) { out = append(out, fmt.Sprintf(l.Pick(zh, en), a...)) }
+	best := r.Entry(r.Chosen)
+	if best == nil {
+		return ""
+	}
+	say("共 %d 行，%s，在 %d 轮未参与训练的数据上比较%s。", "%d rows, %s; compared by %[4]s on rows not trained on, in %[3]d rounds.", r.Rows, r.what(l), r.Folds, r.by(l))
+	say("选中 %s%s：%s。", "Chosen: %s%s, %s.", best.Name, blendWords(l, best.Blend), r.reach(l, best))
+	if base := r.Entry(BaseName); base != nil && base.Behind != nil {
+		if base.Behind.Loss <= 2*base.Behind.SE {
+			say("它并不比对所有人给同一个分数更好：这些列里看不出规律。", "It is no better than the same score for everybody: the columns do not tell.")
+		}
+	}
+	for i := range r.Models {
+		e := &r.Models[i]
+		if e.Name == r.Chosen || e.Name == BaseName || isOnly(best.Blend, e.Name) {
+			continue
+		}
+		switch {
+		case e.Failed != "":
+			say("%s 未运行：%s。", "%s was not run: %s.", e.Name, r.reason(l, e))
+		case e.Behind == nil:
+		case e.Behind.Loss > e.Behind.SE:
+			say("%s 落后 %.4g ± %.2g。", "%s is behind by %.4g ± %.2g.", e.Name, e.Behind.Loss, e.Behind.SE)
+		default:
+			say("%s 的差别在误差之内（%+.4g ± %.2g）。", "%s differs within the noise (%+.4g ± %.2g).", e.Name, e.Behind.Loss, e.Behind.SE)
+		}
+	}
+	if r.Simple != r.Chosen {
+		say("最简单的可用模型是 %s：与选中者的差别不超过一个配对标准误。", "The simplest that will do is %s: within one paired standard error of the chosen one.", r.Simple)
+	}
+	if r.StoppedBy == "time" {
+		say("时间用完，后面的模型没有运行。", "The time was up before the later models.")
+	}
+	return strings.Join(out, l.Pick("", " "))
+}
+
+func (r *Result) what(l kequn.Lang) string {
+	if r.Task == kequn.Binary {
+		return fmt.Sprintf(l.Pick("其中 %d 个正例", "%d of them positive"), r.Positives)
+	}
+	return l.Pick("数值结果", "an amount to predict")
+}
+
+func (r *Result) by(l kequn.Lang) string {
+	if r.Task == kequn.Regression {
+		return l.Pick("均方误差", "squared error")
+	}
+	return l.Pick("对数损失", "log loss")
+}
+
+func (r *Result) reach(l kequn.Lang, e *Entry) string {
+	num := func(p *float64) float64 {
+		if p == nil {
+			return math.NaN()
+		}
+		return *p
+	}
+	switch r.Task {
+	case kequn.Binary:
+		return fmt.Sprintf(l.Pick("AUC %.4f ± %.4f，对数损失 %.4f", "AUC %.4f ± %.4f, log loss %.4f"), num(e.AUC), num(e.AUCSD), num(e.LogLoss))
+	case kequn.Regression:
+		return fmt.Sprintf(l.Pick("RMSE %.4g，R² %.3f", "RMSE %.4g, R² %.3f"), num(e.RMSE), num(e.R2))
+	}
+	return fmt.Sprintf(l.Pick("准确率 %.3f，对数损失 %.4f", "accuracy %.3f, log loss %.4f"), num(e.Accuracy), num(e.LogLoss))
+}
+
+func (r *Result) reason(l kequn.Lang, e *Entry) string {
+	if s := r.Plan.step(e.Name); s != nil && !s.Run && s.Reason.En == e.Failed {
+		return s.Reason.In(l)
+	}
+	if r.StoppedBy == "time" && l == kequn.Chinese {
+		return "时间用完"
+	}
+	return e.Failed
+}
+
+// isOnly tells whether the blend is one member.
+func isOnly(b []Share, name string) bool { return len(b) == 1 && b[0].Name == name }
+
+func blendWords(l kequn.Lang, b []Share) string {
+	switch len(b) {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf(l.Pick("（即 %s）", " (that is, %s)"), b[0].Name)
+	}
+	parts := make([]string, len(b))
+	for i, s := range b {
+		parts[i] = fmt.Sprintf(l.Pick("%.0f%% %s", "%.0f %% %s"), 100*s.Weight, s.Name)
+	}
+	return fmt.Sprintf(l.Pick("（%s）", " (%s)"), strings.Join(parts, " + "))
+}
