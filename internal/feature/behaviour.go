@@ -76,7 +76,7 @@ func (b *builder) conversion() {
 			continue
 		}
 		for _, w := range b.long {
-			orders := query.AggOf(query.Agg{Dataset: o.Name, Fn: query.Count, Window: w.Window, Where: purchase(o)}, query.Number)
+			orders := query.AggOf(query.Agg{Dataset: o.Name, Fn: query.Count, Window: w.Window, Where: purchase(&o.Dataset)}, query.Number)
 			b.add(query.Feature{Name: b.prefix + "_conversion_" + w.suffix, Node: divide(orders, b.agg(query.ActiveDays, "", w, nil)), Kind: query.Behaviour, Unit: "orders a day", Missing: noRows,
 				Sources: b.source(b.timeColumn()), TextZH: w.zh + "每个活跃日的订单数", TextEN: "orders per active day " + w.en})
 		}
@@ -127,7 +127,7 @@ func (b *builder) contacts() {
 		if o.Role != kequn.Orders && o.Role != kequn.Items || b.profile.Set(o.Name).Rows == 0 {
 			continue
 		}
-		seq := &query.Sequence{Steps: []query.Step{{Dataset: b.d.Name}, {Dataset: o.Name, Where: purchase(o)}}, Gap: kequn.Days(responseDays)}
+		seq := &query.Sequence{Steps: []query.Step{{Dataset: b.d.Name}, {Dataset: o.Name, Where: purchase(&o.Dataset)}}, Gap: kequn.Days(responseDays)}
 		b.add(query.Feature{Name: stem + "_responded", Node: &query.Node{Op: query.SeqOp, Type: query.Bool, Seq: seq}, Kind: query.Behaviour, Unit: "yes or no", Missing: never0, Sources: src,
 			TextZH: "营销后 14 天内下过单", TextEN: "ordered within 14 days of a contact"})
 		break

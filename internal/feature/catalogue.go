@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"kequn"
+
 	"kequn/internal/engine"
 	"kequn/internal/kernel"
 	"kequn/internal/query"
@@ -16,7 +17,8 @@ type Entry struct {
 	Name       string     `json:"name"`
 	Type       string     `json:"type"`       // number, text or bool
 	Definition string     `json:"definition"` // in the rule language
-	Words      string     `json:"words"`
+	TextZH     string     `json:"text_zh"`
+	TextEN     string     `json:"text_en"`
 	Unit       string     `json:"unit"`
 	Window     string     `json:"window"` // the longest stretch looked at: "90d", "ever", or "" for attributes
 	Missing    string     `json:"missing"`
@@ -42,20 +44,23 @@ type Stats struct {
 	Drift float64 `json:"drift"`
 }
 
-// Catalogue describes features; panel may be nil, or a panel of these features whose values are summed up.
-func Catalogue(features []query.Feature, panel *engine.Panel, lang kequn.Lang) []Entry {
+// Catalogue describes features.
+func Catalogue(features []query.Feature) []Entry {
 	out := make([]Entry, len(features))
 	for i, f := range features {
-		out[i] = Entry{Name: f.Name, Type: typeName(f.Node.Type), Definition: rule.Print(f.Node), Words: lang.Pick(f.TextZH, f.TextEN), Unit: f.Unit, Window: windowOf(f.Node),
+		out[i] = Entry{Name: f.Name, Type: typeName(f.Node.Type), Definition: rule.Print(f.Node), TextZH: f.TextZH, TextEN: f.TextEN, Unit: f.Unit, Window: windowOf(f.Node),
 			Missing: f.Missing, Kind: f.Kind, Sensitive: f.Sensitive, Sources: f.Sources}
-		if panel == nil {
-			continue
-		}
-		if c := panel.X.Column(f.Name); c != nil {
-			out[i].Stats = statsOf(c, panel.Cutoff)
-		}
 	}
 	return out
+}
+
+// Describe sums up the values of a panel's features in their entries.
+func Describe(entries []Entry, panel *engine.Panel) {
+	for i := range entries {
+		if c := panel.X.Column(entries[i].Name); c != nil {
+			entries[i].Stats = statsOf(c, panel.Cutoff)
+		}
+	}
 }
 
 func typeName(t query.Type) string {

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"kequn"
-	"kequn/internal/engine"
 	"kequn/internal/plan"
 	"kequn/internal/query"
 	"kequn/internal/table"
@@ -21,7 +20,7 @@ import (
 //
 // Purchases are rows whose amount is not negative or zero: a refund is no purchase, and giving money back does not make a
 // customer buy again. Where the dataset has no amount, every row counts. "events.cart" is rows of type cart.
-func Outcome(g plan.Goal, datasets []engine.Dataset) (*query.Node, error) {
+func Outcome(g plan.Goal, datasets []plan.Dataset) (*query.Node, error) {
 	w := query.Window{Span: g.Within, Skip: g.Gap, Ahead: true}
 	where := "goal " + g.Name
 	if g.Column == "" && g.Within.IsZero() {
@@ -71,7 +70,7 @@ func at(err error, where string) error {
 // missing is a number that is not there.
 func missing() *query.Node { return query.Apply(query.Div, query.Number, query.Num(0), query.Num(0)) }
 
-func fact(g plan.Goal, datasets []engine.Dataset, where string) (*query.Node, error) {
+func fact(g plan.Goal, datasets []plan.Dataset, where string) (*query.Node, error) {
 	d, col, err := columnOf(datasets, g.Column)
 	if err != nil {
 		return nil, at(err, where)
@@ -104,7 +103,7 @@ func fact(g plan.Goal, datasets []engine.Dataset, where string) (*query.Node, er
 var words = map[string]float64{"true": 1, "yes": 1, "y": 1, "t": 1, "是": 1, "false": 0, "no": 0, "n": 0, "f": 0, "否": 0}
 
 // dataset finds a dataset by name, or by role where none has the name.
-func dataset(datasets []engine.Dataset, name string) *engine.Dataset {
+func dataset(datasets []plan.Dataset, name string) *plan.Dataset {
 	for i := range datasets {
 		if datasets[i].Name == name {
 			return &datasets[i]
@@ -118,7 +117,7 @@ func dataset(datasets []engine.Dataset, name string) *engine.Dataset {
 	return nil
 }
 
-func names(datasets []engine.Dataset) string {
+func names(datasets []plan.Dataset) string {
 	var out []string
 	for _, d := range datasets {
 		out = append(out, d.Name)
@@ -127,7 +126,7 @@ func names(datasets []engine.Dataset) string {
 }
 
 // rowsOf reads "orders" or "events.cart".
-func rowsOf(datasets []engine.Dataset, name string) (*engine.Dataset, *query.Node, error) {
+func rowsOf(datasets []plan.Dataset, name string) (*plan.Dataset, *query.Node, error) {
 	d := dataset(datasets, name)
 	var where *query.Node
 	if d == nil {
@@ -157,7 +156,7 @@ func rowsOf(datasets []engine.Dataset, name string) (*engine.Dataset, *query.Nod
 
 // purchase is the condition that a row is bought, not given back: its amount is not zero or less. A missing amount passes.
 // It is nil where every row counts.
-func purchase(d *engine.Dataset) *query.Node {
+func purchase(d *plan.Dataset) *query.Node {
 	amount := d.With(kequn.ColAmount)
 	if amount == nil || d.Role != kequn.Orders && d.Role != kequn.Items || typeOf(amount.Kind) != query.Number {
 		return nil
@@ -166,7 +165,7 @@ func purchase(d *engine.Dataset) *query.Node {
 }
 
 // columnOf reads "orders.amount"; a role's name stands for a column where none has it.
-func columnOf(datasets []engine.Dataset, name string) (*engine.Dataset, *plan.Column, error) {
+func columnOf(datasets []plan.Dataset, name string) (*plan.Dataset, *plan.Column, error) {
 	for i := range datasets {
 		if rest, ok := strings.CutPrefix(name, datasets[i].Name+"."); ok {
 			if c := datasets[i].Column(rest); c != nil {

@@ -10,7 +10,7 @@ import (
 
 // purchases adds how often, how recently and how much customers buy, how full their baskets are, and what they return.
 func (b *builder) purchases() {
-	bought := purchase(b.d)
+	bought := purchase(&b.d.Dataset)
 	stem := "order"
 	zh, en, plural := "下单", "order", "orders"
 	if len(b.sets(b.d.Role)) > 1 { // several datasets of orders: their names tell them apart
@@ -148,7 +148,7 @@ func (b *builder) refunds(amount *plan.Column) {
 		b.add(query.Feature{Name: "refunds_sum_" + w.suffix, Node: query.Apply(query.Abs, query.Number, b.agg(query.Sum, amount.Name, w, back)), Kind: query.Behaviour, Unit: money, Missing: never0, Sources: from,
 			TextZH: w.zh + "退款金额", TextEN: "money refunded " + w.en})
 	}
-	b.add(query.Feature{Name: "refunds_share", Node: divide(query.Apply(query.Abs, query.Number, b.agg(query.Sum, amount.Name, ever, back)), b.agg(query.Sum, amount.Name, ever, purchase(b.d))), Kind: query.Behaviour, Unit: "share",
+	b.add(query.Feature{Name: "refunds_share", Node: divide(query.Apply(query.Abs, query.Number, b.agg(query.Sum, amount.Name, ever, back)), b.agg(query.Sum, amount.Name, ever, purchase(&b.d.Dataset))), Kind: query.Behaviour, Unit: "share",
 		Missing: noRows, Sources: from, TextZH: "退款金额占消费额的比例", TextEN: "share of spend refunded so far"})
 	b.add(query.Feature{Name: "days_since_last_refund", Node: b.agg(query.DaysLast, "", ever, back), Kind: query.Behaviour, Unit: "days", Missing: "no refund yet", Sources: b.source(b.timeColumn()),
 		TextZH: "距最近一次退款的天数", TextEN: "days since the last refund"})
@@ -178,7 +178,7 @@ const maxClasses = 6
 
 // categories adds which classes of goods customers buy, and how evenly.
 func (b *builder) categories() {
-	bought := purchase(b.d)
+	bought := purchase(&b.d.Dataset)
 	amount := b.d.With(kequn.ColAmount)
 	if amount != nil && !isAmount(*amount) {
 		amount = nil
