@@ -224,7 +224,7 @@ func (b *builder) rhythm(where *query.Node, stem, zh, en, plural string) {
 	b.add(query.Feature{Name: stem + "_gap_sd", Node: b.agg(query.GapSD, "", ever, where), Kind: query.Behaviour, Unit: "days", Missing: "fewer than three active days", Sources: src,
 		TextZH: zh + "间隔天数的标准差", TextEN: "standard deviation of days between " + plural})
 	b.add(query.Feature{Name: stem + "_overdue", Node: divide(b.agg(query.DaysLast, "", ever, where), gap), Kind: query.Behaviour, Unit: "gaps", Missing: "fewer than two active days", Sources: src,
-		TextZH: "距最近一次" + zh + "的天数是平均间隔的几倍", TextEN: "days since the last " + en + " in mean gaps"})
+		TextZH: "距最近一次" + zh + "的时间（以平均间隔计）", TextEN: "time since the last " + en + ", in mean gaps"})
 	for _, w := range b.windows[:len(b.windows)-1] {
 		if w.Span.Days != 30 && w.Span.Days != 90 || kequn.Instant(2*w.Span.Duration().Microseconds()) > b.profile.Cutoff-b.set.First {
 			continue

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"kequn"
@@ -81,12 +82,13 @@ func TakeProfile(ctx context.Context, data engine.Data, before kequn.Cutoff, thr
 	}
 	var takers []taker
 	var wants []table.Want
+	lookups := map[string]*lookup{}
 	for i := range defs {
 		d := &defs[i]
 		if d.Role == kequn.Lookup || strings.HasPrefix(d.Name, "_") {
 			continue
 		}
-		t, err := newTaker(ctx, data, d, plans)
+		t, err := newTaker(ctx, data, d, plans, lookups)
 		if err != nil {
 			return nil, err
 		}
@@ -137,12 +139,12 @@ type columnSource struct {
 	name   string
 	column int
 	kind   table.Kind
-	plain  bool          // products are too many to count one by one
-	key    *table.Column // of the lookup
-	value  *table.Column
+	plain  bool // products are too many to count one by one
+	via    *lookup
+	value  *table.Column // of the lookup
 }
 
-func newTaker(ctx context.Context, data engine.Data, d *engine.Dataset, plans []plan.Dataset) (taker, error) {
+func newTaker(ctx context.Context, data engine.Data, d *engine.Dataset, plans []plan.Dataset, lookups map[string]*lookup) (taker, error) {
 	t := taker{def: d, time: -1, known: -1}
 	add := func(name string) int {
 		if i := slices.Index(t.columns, name); i >= 0 {
@@ -169,12 +171,14 @@ func newTaker(ctx context.Context, data engine.Data, d *engine.Dataset, plans []
 			if err != nil {
 				continue
 			}
-			key := plans[at].With(kequn.ColKey).Name
-			rows, err := data.Lookup(ctx, plans[at].Name, []string{key, attribute})
-			if err != nil {
-				return t, err
+			via := lookups[plans[at].Name]
+			if via == nil {
+				if via, err = readLookup(ctx, data, &plans[at]); err != nil {
+					return t, err
+				}
+				lookups[plans[at].Name] = via
 			}
-			t.sources = append(t.sources, columnSource{name: c.Name + "." + attribute, column: add(c.Name), kind: a.Kind, key: rows.Columns[0], value: rows.Columns[1]})
+			t.sources = append(t.sources, columnSource{name: c.Name + "." + attribute, column: add(c.Name), kind: a.Kind, via: via, value: via.rows.Column(attribute)})
 		}
 	}
 	if len(t.columns) == 0 {
@@ -255,40 +259,86 @@ func (c *columnTally) count(src columnSource, col *table.Column, rows []int32) {
 			counts[k]++
 		}
 	}
-	var keyRow map[string]int
-	if src.key != nil {
-		keyRow = map[string]int{}
-		for i := range src.key.Len() {
-			if src.key.Kind.InCode() && src.key.Code[i] >= 0 {
-				if _, twice := keyRow[src.key.String(i)]; !twice {
-					keyRow[src.key.String(i)] = i
-				}
-			}
-		}
+	var classes []int64 // of the lookup's texts
+	if src.via != nil && src.value.Kind.InCode() {
+		classes = make([]int64, src.value.Dict.Len())
 	}
 	for k, n := range counts {
-		if n == 0 {
+		switch {
+		case n == 0:
 			continue
-		}
-		if src.plain {
+		case src.plain:
 			c.values += n
 			continue
-		}
-		if src.key == nil {
+		case src.via == nil:
 			c.values += n
 			c.texts[col.Dict.At(k)] += n
 			continue
 		}
-		at, ok := keyRow[col.Dict.At(k)]
+		at := src.via.row(col.Dict.At(k))
 		switch {
-		case !ok || src.value.IsMissing(at):
-		case src.value.Kind.InCode():
+		case at < 0 || src.value.IsMissing(at):
+		case classes != nil:
 			c.values += n
-			c.texts[src.value.String(at)] += n
+			classes[src.value.Code[at]] += n
 		case src.value.Kind != table.Time:
 			c.number(src.value.Float(at), n)
 		}
 	}
+	for k, n := range classes {
+		if n > 0 {
+			c.texts[src.value.Dict.At(k)] += n
+		}
+	}
+}
+
+// lookup is a lookup dataset with its usable columns; of rows with one key the first counts.
+type lookup struct {
+	rows  *table.Table
+	keys  *table.Dict
+	first []int32
+}
+
+func readLookup(ctx context.Context, data engine.Data, d *plan.Dataset) (*lookup, error) {
+	key := d.With(kequn.ColKey).Name
+	columns := []string{key}
+	for _, c := range d.Columns {
+		if usable(c) && c.Name != key {
+			columns = append(columns, c.Name)
+		}
+	}
+	rows, err := data.Lookup(ctx, d.Name, columns)
+	if err != nil {
+		return nil, err
+	}
+	l := &lookup{rows: rows, keys: table.NewDict()}
+	c := rows.Columns[0]
+	for i := range c.Len() {
+		if c.IsMissing(i) {
+			continue
+		}
+		text := ""
+		switch {
+		case c.Kind.InCode():
+			text = c.String(i)
+		case c.Kind == table.Integer:
+			text = strconv.FormatInt(c.Int[i], 10)
+		default:
+			continue
+		}
+		if k := l.keys.InternString(text); int(k) == len(l.first) {
+			l.first = append(l.first, int32(i))
+		}
+	}
+	return l, nil
+}
+
+// row returns the row of a key, −1 without one.
+func (l *lookup) row(key string) int {
+	if k := l.keys.Find(key); k >= 0 {
+		return int(l.first[k])
+	}
+	return -1
 }
 
 func (c *columnTally) number(x float64, n int64) {

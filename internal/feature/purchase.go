@@ -220,7 +220,7 @@ func (b *builder) class(c column, where *query.Node, en, zh string) {
 	}
 	for _, w := range b.long {
 		b.add(query.Feature{Name: stem + "_distinct_" + w.suffix, Node: b.agg(query.Distinct, c.name, w, where), Kind: query.Behaviour, Unit: "kinds", Missing: never0, Sources: src, Sensitive: Sensitive(c.Column),
-			TextZH: w.zh + zh + "的不同 " + c.Name + " 数", TextEN: "different " + c.Name + " of " + en + " " + w.en})
+			TextZH: w.zh + zh + "的不同 " + c.Name + " 数", TextEN: "different values of " + c.Name + " among " + en + " " + w.en})
 	}
 	b.add(query.Feature{Name: stem + "_entropy", Node: b.agg(query.Entropy, c.name, ever, where), Kind: query.Behaviour, Unit: "nats", Missing: noRows, Sources: src, Sensitive: Sensitive(c.Column),
 		TextZH: zh + "在 " + c.Name + " 上的分散程度", TextEN: "spread of " + en + " over " + c.Name})

@@ -73,7 +73,7 @@ func singular(words string) string {
 
 // unitsZH are units in Chinese; others stand as they are.
 var unitsZH = map[string]string{"orders": "单", "events": "次", "days": "天", "years": "岁", "share": "", "pieces": "件", "products": "种", "kinds": "种", "sessions": "次", "items": "种",
-	"contacts": "次", "campaigns": "个", "refunds": "次", "lines": "行", "gaps": "倍", "ratio": "倍", "nats": "", "o'clock": "点", "orders a day": "单/天", "money": "", "CNY": "元", "yes or no": "", "year": "年"}
+	"contacts": "次", "campaigns": "个", "refunds": "次", "lines": "行", "gaps": "倍", "ratio": "倍", "nats": "", "o'clock": "点", "orders a day": "单/天", " a month": "/月", "CNY a month": "元/月", "CNY": "元", "yes or no": "", "year": "年"}
 
 func valueText(f query.Feature, number float64, text string, lang kequn.Lang) (string, bool) {
 	if f.Node.Type == query.Text {
@@ -103,13 +103,13 @@ func valueText(f query.Feature, number float64, text string, lang kequn.Lang) (s
 	if bare || f.Unit == "" {
 		return s, true
 	}
-	unit := f.Unit
+	unit := strings.TrimPrefix(f.Unit, "money")
 	if lang == kequn.Chinese {
 		if zh, ok := unitsZH[unit]; ok {
 			unit = zh
 		}
 	}
-	return strings.TrimSpace(s + " " + unit), true
+	return strings.TrimSpace(s + " " + strings.TrimSpace(unit)), true
 }
 
 func countable(f query.Feature) bool {
