@@ -26,6 +26,7 @@ func Exercise(t *testing.T, e engine.Engine) {
 	if v, ok := e.(engine.Valuer); ok {
 		t.Run("one customer is answered alike", func(t *testing.T) { rapid.Check(t, func(t *rapid.T) { alone(t, e, v) }) })
 	}
+	t.Run("a crowd", func(t *testing.T) { exerciseCrowd(t, e) })
 	t.Run("the future is refused", func(t *testing.T) { refusesFuture(t, e) })
 	t.Run("cancelling ends it", func(t *testing.T) { cancels(t, e) })
 }
@@ -191,7 +192,7 @@ func agrees(t *rapid.T, e engine.Engine) {
 	}
 }
 
-func same(t *rapid.T, what string, n *query.Node, text string, num float64, want *query.Value) {
+func same(t failer, what string, n *query.Node, text string, num float64, want *query.Value) {
 	t.Helper()
 	if n.Type == query.Text {
 		w := `"" true`
@@ -257,7 +258,7 @@ func blind(t *rapid.T, e engine.Engine) {
 	equal(t, r, before, after)
 }
 
-func equal(t *rapid.T, r engine.Request, a, b map[cell]answer) {
+func equal(t failer, r engine.Request, a, b map[cell]answer) {
 	t.Helper()
 	if len(a) != len(b) {
 		t.Fatalf("%d rows, then %d", len(a), len(b))
