@@ -19,7 +19,7 @@ type Point struct{ X, Y float64 }
 // Series is one line with, where Low and High are set, a band around it.
 type Series struct {
 	Name   string
-	Points []Point
+	Points []Point   // one that is not finite breaks the line
 	Low    []float64 // one per point, or nil
 	High   []float64
 	Color  int    // 1 to 8
@@ -120,17 +120,25 @@ func (s Series) draw(b *strings.Builder, x, y scale) {
 		fmt.Fprintf(b, `Z" fill="%s" opacity=".16"/>`, s.paint())
 	}
 	if !s.Marks && len(s.Points) > 1 {
-		b.WriteString(`<polyline points="`)
-		for _, p := range s.Points {
-			if finite(p.X) && finite(p.Y) {
-				fmt.Fprintf(b, "%s,%s ", num(x.at(p.X)), num(y.at(p.Y)))
-			}
-		}
 		dash := ""
 		if s.Dashed {
 			dash = ` stroke-dasharray="5 4"`
 		}
-		fmt.Fprintf(b, `" fill="none" stroke="%s" stroke-width="2" stroke-linejoin="round"%s/>`, s.paint(), dash)
+		// A point that is not finite breaks the line: what comes after it is a piece of its own.
+		for rest := s.Points; len(rest) > 0; {
+			n := 0
+			for n < len(rest) && finite(rest[n].X) && finite(rest[n].Y) {
+				n++
+			}
+			if n > 1 {
+				b.WriteString(`<polyline points="`)
+				for _, p := range rest[:n] {
+					fmt.Fprintf(b, "%s,%s ", num(x.at(p.X)), num(y.at(p.Y)))
+				}
+				fmt.Fprintf(b, `" fill="none" stroke="%s" stroke-width="2" stroke-linejoin="round"%s/>`, s.paint(), dash)
+			}
+			rest = rest[min(n+1, len(rest)):]
+		}
 	}
 	if s.Dots || s.Marks {
 		for _, p := range s.Points {
