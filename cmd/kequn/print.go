@@ -1,0 +1,210 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"kequn"
+	"kequn/internal/pipeline"
+	"kequn/internal/segment"
+	"kequn/internal/source"
+)
+
+func (a *app) printLoad(w io.Writer, r *pipeline.LoadResult) {
+	t := newTable(a.say("数据集", "dataset"), a.say("角色", "role"), a.say("读入", "read"), a.say("保留", "kept"), a.say("拒收", "rejected"), a.say("重复", "duplicate"), a.say("文件", "file"))
+	for _, d := range r.Datasets {
+		t.row(d.Name, string(d.Role), count(d.Read), count(d.Kept), count(d.Rejected), count(d.Duplicate), d.File)
+	}
+	t.print(w)
+	for _, d := range r.Datasets {
+		if d.Again {
+			fmt.Fprintf(w, a.say("%s：此文件以前读入过，没有变化\n", "%s: this file was loaded before; nothing changed\n"), d.File)
+			continue
+		}
+		for _, x := range d.Why {
+			fmt.Fprintf(w, a.say("%s：拒收 %s 行：%s%s（首见于第 %d 行）\n", "%s: %s rows rejected: %s%s (first at line %d)\n"), d.Name, count(x.Rows), a.reason(x.Reason), columnWord(x.Column), x.Line)
+		}
+		for _, x := range d.Odd {
+			fmt.Fprintf(w, a.say("%s：%s 行留意：%s%s\n", "%s: %s rows to look at: %s%s\n"), d.Name, count(x.Rows), a.reason(x.Reason), columnWord(x.Column))
+		}
+		if d.Identical > 0 {
+			fmt.Fprintf(w, a.say("%s：%s 行与另一行完全相同，没有行编号，均予保留\n", "%s: %s rows are identical to another one; without an id all are kept\n"), d.Name, count(d.Identical))
+		}
+		if d.Corrected > 0 {
+			fmt.Fprintf(w, a.say("%s：%s 行更正了先前的记录\n", "%s: %s rows correct an earlier one\n"), d.Name, count(d.Corrected))
+		}
+		if d.Rejects != "" {
+			fmt.Fprintf(w, a.say("%s：拒收的行在 %s（或 kequn rejects %s）\n", "%s: the rejected rows are in %s (or: kequn rejects %s)\n"), d.Name, d.Rejects, d.Name)
+		}
+		for _, n := range d.Notes {
+			fmt.Fprintf(w, "%s: %s\n", d.Name, n)
+		}
+	}
+	fmt.Fprintln(w, a.say("各列的含义写在 kequn.yaml，可修改；下一步：kequn ready", "what each column is stands in kequn.yaml, where you can change it; next: kequn ready"))
+}
+
+func columnWord(c string) string {
+	if c == "" {
+		return ""
+	}
+	return " [" + c + "]"
+}
+
+func (a *app) reason(r string) string {
+	if r == "conflicting_id" {
+		return a.say("同一编号、内容不同", "the same id with another content")
+	}
+	return source.Reason(r).Words(a.language())
+}
+
+func (a *app) printReady(w io.Writer, r *pipeline.Readiness) {
+	fmt.Fprintf(w, a.say("%s 位客户，数据 %s 至 %s\n", "%s customers, data from %s to %s\n"), count(r.Customers), day(r.First), day(r.Last))
+	for _, g := range append(append([]pipeline.ReadyGoal(nil), r.Goals...), r.Uplift) {
+		fmt.Fprintf(w, "%s %-12s %s\n", mark(g.Ready), g.Name, g.Question)
+		fmt.Fprintf(w, "    %s\n", g.Why)
+	}
+	fmt.Fprintln(w, a.say("下一步：kequn run", "next: kequn run"))
+}
+
+// day cuts an RFC 3339 time to its date.
+func day(s string) string { return s[:min(10, len(s))] }
+
+func (a *app) printRun(w io.Writer, r *pipeline.RunResult) {
+	words := map[string]string{"done": a.say("完成", "done"), "up_to_date": a.say("无变化", "up to date"), "skipped": a.say("跳过", "skipped")}
+	t := newTable(a.say("步骤", "step"), a.say("结果", "result"), a.say("秒", "seconds"))
+	for _, s := range r.Steps {
+		seconds := ""
+		if s.Seconds > 0 {
+			seconds = fmt.Sprintf("%.1f", s.Seconds)
+		}
+		t.row(s.Name, words[s.Status], seconds)
+	}
+	t.print(w)
+	for _, s := range r.Steps {
+		if s.Note != "" {
+			fmt.Fprintf(w, "%s: %s\n", s.Name, s.Note)
+		}
+	}
+	if !r.Changed {
+		fmt.Fprintln(w, a.say("没有变化，无需重做。", "nothing has changed: nothing was done again."))
+	}
+	if r.Report != "" {
+		fmt.Fprintf(w, a.say("报告：%s\n", "report: %s\n"), r.Report)
+	}
+}
+
+func (a *app) printFeatures(w io.Writer, r *pipeline.FeatureList) {
+	if r.Out != "" {
+		fmt.Fprintf(w, a.say("%s 位客户 × %d 个特征，截止 %s → %s\n", "%s customers × %d features as of %s → %s\n"), count(r.Rows), len(r.Features), r.Cutoff, r.Out)
+		return
+	}
+	t := newTable(a.say("特征", "feature"), a.say("含义", "meaning"), a.say("单位", "unit"), a.say("类别", "kind"), a.say("缺失的含义", "when missing"), a.say("定义", "definition"))
+	for _, f := range r.Features {
+		kind := string(f.Kind)
+		if f.Sensitive {
+			kind += a.say("（敏感）", ", sensitive")
+		}
+		t.row(f.Name, a.say(f.TextZH, f.TextEN), f.Unit, kind, f.Missing, f.Definition)
+	}
+	t.print(w)
+}
+
+func (a *app) printSegments(w io.Writer, list []*segment.Segmentation) {
+	for _, s := range list {
+		fmt.Fprintf(w, "%s: %s\n", s.Name, a.say(s.Note.ZH, s.Note.EN))
+		t := newTable(a.say("分群", "segment"), a.say("人数", "customers"), a.say("占比", "share"), a.say("销售额占比", "of revenue"), a.say("特点", "in what it differs"))
+		for _, x := range s.Segments {
+			revenue := "–"
+			if x.Revenue != nil {
+				revenue = percent(*x.Revenue)
+			}
+			t.row(a.say(x.Name.ZH, x.Name.EN), count(x.Size), percent(x.Share), revenue, a.say(x.Text.ZH, x.Text.EN))
+		}
+		t.print(w)
+		if s.Stability != nil {
+			fmt.Fprintf(w, a.say("稳定度 %.2f（1 为完全可重现）\n", "stability %.2f (1: found again in every sample)\n"), *s.Stability)
+		}
+		fmt.Fprintln(w)
+	}
+}
+
+func (a *app) printPrediction(w io.Writer, p *pipeline.Prediction) {
+	fmt.Fprintln(w, p.Question)
+	if p.Task == kequn.Binary {
+		t := newTable(a.say("阶梯", "rung"), "AUC", a.say("对数损失", "log loss"), "ECE", a.say("前十分之一增益", "top-decile gain"), a.say("秒", "seconds"), "")
+		for _, m := range p.Models {
+			t.row(m.Name, figure(m.AUC, m.AUCSD, "%.4f"), figure(m.LogLoss, nil, "%.4f"), figure(m.ECE, nil, "%.4f"), figure(m.TopDecileGain, nil, "%.2f"), fmt.Sprintf("%.1f", m.FitSeconds), a.chosenMark(m.Name, p))
+		}
+		t.print(w)
+	} else {
+		t := newTable(a.say("阶梯", "rung"), "RMSE", "MAE", "R²", a.say("秒", "seconds"), "")
+		for _, m := range p.Models {
+			t.row(m.Name, figure(m.RMSE, m.RMSESD, "%.3f"), figure(m.MAE, nil, "%.3f"), figure(m.R2, nil, "%.4f"), fmt.Sprintf("%.1f", m.FitSeconds), a.chosenMark(m.Name, p))
+		}
+		t.print(w)
+	}
+	fmt.Fprintln(w, p.Why)
+	if p.Card != nil {
+		fmt.Fprintln(w, p.Card.Verdict(a.language()))
+	}
+	for _, l := range p.Leaks {
+		fmt.Fprintf(w, a.say("疑似泄漏 %s：%s\n", "may be a leak: %s: %s\n"), l.Column, l.Evidence)
+	}
+	if len(p.Drivers) > 0 {
+		fmt.Fprintln(w, a.say("主要依据：", "what moves the score:"))
+		for _, d := range p.Drivers[:min(5, len(p.Drivers))] {
+			fmt.Fprintf(w, "  %5s  %s\n", percent(d.Share), a.say(d.TextZH, d.TextEN))
+		}
+	}
+	if b := p.Actual; b != nil {
+		if p.Task == kequn.Binary {
+			fmt.Fprintf(w, a.say("回测：%s 位客户，AUC %.4f，平均预测 %.4f，实际 %.4f\n", "backtest: %s customers, AUC %.4f, mean score %.4f, what happened %.4f\n"), count(b.Rows), b.AUC, b.Mean, b.Actual)
+		} else {
+			fmt.Fprintf(w, a.say("回测：%s 位客户，RMSE %.3f，平均预测 %.3f，实际 %.3f\n", "backtest: %s customers, RMSE %.3f, mean score %.3f, what happened %.3f\n"), count(b.Rows), b.RMSE, b.Mean, b.Actual)
+		}
+	}
+	fmt.Fprintf(w, a.say("已为 %s 位客户打分，截止 %s", "%s customers scored as of %s"), count(p.Scored), p.Cutoff)
+	if p.Out != "" {
+		fmt.Fprintf(w, " → %s", p.Out)
+	}
+	fmt.Fprintln(w)
+}
+
+func (a *app) chosenMark(name string, p *pipeline.Prediction) string {
+	var marks []string
+	if name == p.Chosen {
+		marks = append(marks, a.say("← 选用", "← chosen"))
+	}
+	if name == p.Simple && name != p.Chosen {
+		marks = append(marks, a.say("（最简可用）", "(simplest within noise)"))
+	}
+	return strings.Join(marks, " ")
+}
+
+func figure(v, sd *float64, format string) string {
+	if v == nil {
+		return "–"
+	}
+	s := fmt.Sprintf(format, *v)
+	if sd != nil && *sd > 0 {
+		s += " ± " + fmt.Sprintf(format, *sd)
+	}
+	return s
+}
+
+func (a *app) printWhy(w io.Writer, y *pipeline.Why) {
+	fmt.Fprintf(w, a.say("客户 %s，截止 %s\n", "customer %s as of %s\n"), y.Customer, y.Cutoff)
+	for _, g := range y.Goals {
+		fmt.Fprintf(w, "\n%s  %s\n", g.Goal, g.Headline)
+		for i, r := range g.Reasons {
+			fmt.Fprintf(w, "  %d. %s\n", i+1, r.Text)
+		}
+	}
+	for _, d := range y.Decisions {
+		fmt.Fprintf(w, "\n%s  %s\n", d.Campaign, d.Text)
+	}
+	for _, s := range y.Segments {
+		fmt.Fprintf(w, "%s = %s\n", s.Segmentation, s.Segment)
+	}
+}

@@ -1,0 +1,470 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"kequn"
+	"kequn/internal/plan"
+	"kequn/internal/source"
+	"kequn/internal/store"
+	"kequn/internal/table"
+)
+
+// LoadFlags are what the user says about the files of one load.
+type LoadFlags struct {
+	Files                                                []string
+	As, Name                                             string
+	Customer, Time, Amount, ID, Type, Item, Key, KnownAt string
+	LoadedAt                                             string
+}
+
+func (f LoadFlags) overrides() source.Overrides {
+	return source.Overrides{As: kequn.Role(f.As), Customer: f.Customer, Time: f.Time, Amount: f.Amount, ID: f.ID, Type: f.Type, Item: f.Item, Key: f.Key, KnownAt: f.KnownAt}
+}
+
+// says tells whether the flags say anything about columns, so that the plan's dataset must follow.
+func (f LoadFlags) says() bool { return f.overrides() != source.Overrides{As: kequn.Role(f.As)} }
+
+// LoadResult is what became of the files.
+type LoadResult struct {
+	Datasets []LoadedFile `json:"datasets"`
+}
+
+// LoadedFile is what became of the rows of one file: Read = Kept + Rejected + Duplicate.
+type LoadedFile struct {
+	Name      string         `json:"name"`
+	Role      kequn.Role     `json:"role"`
+	File      string         `json:"file"`
+	Read      int64          `json:"read"`
+	Kept      int64          `json:"kept"`
+	Rejected  int64          `json:"rejected"`
+	Duplicate int64          `json:"duplicate"`
+	Columns   []LoadedColumn `json:"columns"`
+	Rejects   string         `json:"rejects"` // file of rejected rows, "" where there are none
+
+	Identical int64          `json:"identical"` // kept rows that repeat another one without an id
+	Corrected int64          `json:"corrected"` // kept rows that correct an earlier one
+	Reasons   []source.Tally `json:"-"`
+	Warnings  []source.Tally `json:"-"`
+	Why       []Tally        `json:"reasons"`
+	Odd       []Tally        `json:"warnings"`
+	Notes     []string       `json:"notes,omitempty"`
+	First     string         `json:"first,omitempty"`
+	Last      string         `json:"last,omitempty"`
+	Again     bool           `json:"loaded_before"`
+}
+
+// LoadedColumn is a column as it was read.
+type LoadedColumn struct {
+	Name string           `json:"name"`
+	Type table.Kind       `json:"type"`
+	Role kequn.ColumnRole `json:"role"`
+}
+
+// Tally counts rows of one reason.
+type Tally struct {
+	Reason string `json:"reason"`
+	Column string `json:"column,omitempty"`
+	Rows   int64  `json:"rows"`
+	Line   int64  `json:"line"` // of the first one
+}
+
+// job is one file on its way in.
+type job struct {
+	path     string
+	file     *source.File
+	proposal *source.Proposal
+
+	def   plan.Dataset // as it will stand in the plan
+	notes map[string]string
+	fresh bool // the plan does not have it yet, or flags change it
+	hints []string
+	defs  []plan.Dataset // of the plan and of all files of the call
+}
+
+// Load reads files into the workspace: all of them or, on an error, none.
+func (s *Shop) Load(ctx context.Context, f LoadFlags) (*LoadResult, error) {
+	var res *LoadResult
+	err := s.locked(ctx, "load", func() (err error) {
+		res, err = s.load(ctx, f)
+		return err
+	})
+	return res, err
+}
+
+func (s *Shop) load(ctx context.Context, f LoadFlags) (*LoadResult, error) {
+	loadedAt := kequn.At(s.Now())
+	if f.LoadedAt != "" {
+		t, err := kequn.ParseTime(f.LoadedAt, s.Plan.Location())
+		if err != nil {
+			return nil, err
+		}
+		loadedAt = t
+	}
+	jobs, err := s.jobs(f)
+	defer func() {
+		for _, j := range jobs {
+			if j.file != nil {
+				j.file.Close()
+			}
+		}
+	}()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkJobs(jobs); err != nil {
+		return nil, err
+	}
+	tx, err := s.ws.Begin(ctx, "load")
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Abort()
+	res := &LoadResult{}
+	rejects := &rejectFiles{shop: s}
+	defer rejects.abort()
+	looked := lookups{}
+	for _, j := range jobs {
+		one, err := s.loadFile(ctx, tx, j, loadedAt, rejects, looked)
+		if err != nil {
+			return nil, err
+		}
+		res.Datasets = append(res.Datasets, *one)
+	}
+	edit := s.edit()
+	for _, j := range jobs {
+		if j.fresh {
+			edit.PutDataset(j.def, j.notes)
+		}
+	}
+	s.suggest(edit, jobs)
+	if err := s.writePlan(edit); err != nil {
+		return nil, err
+	}
+	if err := s.keepLoadDoc(tx, res); err != nil {
+		return nil, err
+	}
+	if err := rejects.commit(tx); err != nil {
+		return nil, err
+	}
+	return res, tx.Commit()
+}
+
+// jobs opens the files, says what each is, and puts lookups first, because times may come from them.
+func (s *Shop) jobs(f LoadFlags) ([]*job, error) {
+	var jobs []*job
+	for _, path := range f.Files {
+		file, err := source.Open(path, source.Options{Zone: s.Plan.Location(), Now: s.Now(), Threads: s.Threads})
+		if err != nil {
+			return jobs, err
+		}
+		j := &job{path: path, file: file}
+		jobs = append(jobs, j)
+		if j.proposal, err = file.Propose(f.overrides()); err != nil {
+			return jobs, err
+		}
+		j.hints = j.proposal.Hints
+	}
+	slices.SortStableFunc(jobs, func(a, b *job) int { return loadOrder(a.proposal.Role) - loadOrder(b.proposal.Role) })
+	defs := slices.Clone(s.Plan.Datasets)
+	for _, j := range jobs {
+		if err := s.define(j, f, defs); err != nil {
+			return jobs, err
+		}
+		if i := slices.IndexFunc(defs, func(d plan.Dataset) bool { return d.Name == j.def.Name }); i >= 0 {
+			defs[i] = j.def
+		} else {
+			defs = append(defs, j.def)
+		}
+	}
+	for _, j := range jobs {
+		j.defs = defs
+	}
+	return jobs, nil
+}
+
+// borrowTime gives a dataset that needs a time and shows none the first date of a lookup that one of its columns is a key
+// of: sends take the start of their campaign.
+func (j *job) borrowTime(defs []plan.Dataset) {
+	p := j.proposal
+	if len(p.Missing) == 0 || p.Missing[0] != kequn.ColTime {
+		return
+	}
+	for _, d := range defs {
+		key := d.With(kequn.ColKey)
+		if d.Role != kequn.Lookup || key == nil || !slices.Contains(j.file.Columns, key.Name) {
+			continue
+		}
+		for _, c := range d.Columns {
+			if c.Kind != table.Time {
+				continue
+			}
+			from := key.Name + "." + c.Name
+			p.Columns = append(p.Columns, source.Column{Name: c.Name, Kind: table.Time, Role: kequn.ColTime, From: from, Layout: c.Layout,
+				Evidence: "the file has no time; taken from " + d.Name})
+			p.Missing = p.Missing[1:]
+			j.hints = append(j.hints, "the time comes from "+from+" of "+d.Name)
+			return
+		}
+	}
+}
+
+func loadOrder(r kequn.Role) int {
+	switch r {
+	case kequn.Lookup:
+		return 0
+	case kequn.Customers:
+		return 1
+	}
+	return 2
+}
+
+// define says which dataset a file is part of. A dataset of the plan that the file fits stands as the user left it.
+func (s *Shop) define(j *job, f LoadFlags, defs []plan.Dataset) error {
+	p := j.proposal
+	name := f.Name
+	if name == "" {
+		name = string(p.Role)
+		if p.Role == kequn.Lookup {
+			name = stem(j.path)
+		}
+	}
+	existing := findDataset(defs, name)
+	if existing != nil && !fits(*existing, j.file.Columns) && f.Name == "" {
+		// Another table of the same role: it gets a name of its own.
+		name = stem(j.path)
+		existing = findDataset(defs, name)
+	}
+	if existing != nil && !f.says() && (f.As == "" || kequn.Role(f.As) == existing.Role) {
+		if missing := lacking(*existing, j.file.Columns); missing != nil {
+			return kequn.Errorf(kequn.KindInput, j.path, "has no column %q, which dataset %q has in %s", missing[0], name, plan.FileName).
+				WithHint("its columns are %s; load it under another name with --name", strings.Join(j.file.Columns, ", "))
+		}
+		j.def = *existing
+		return nil
+	}
+	j.borrowTime(defs)
+	if err := p.Problem(); err != nil {
+		return err
+	}
+	j.def, j.fresh, j.notes = plan.Dataset{Name: name, Role: p.Role}, true, map[string]string{}
+	for _, c := range p.Columns {
+		j.def.Columns = append(j.def.Columns, plan.Column{Name: c.Name, Kind: c.Kind, Role: c.Role, Scale: c.Scale, Layout: c.Layout,
+			From: c.From, Fixed: c.Fixed, Sensitive: c.Sensitive})
+		j.notes[c.Name] = c.Evidence
+	}
+	return nil
+}
+
+func findDataset(defs []plan.Dataset, name string) *plan.Dataset {
+	for i := range defs {
+		if defs[i].Name == name {
+			return &defs[i]
+		}
+	}
+	return nil
+}
+
+// fits tells whether a file has at least the columns that make up the dataset.
+func fits(d plan.Dataset, columns []string) bool { return lacking(d, columns) == nil }
+
+// lacking returns the dataset's columns that the file should have and has not.
+func lacking(d plan.Dataset, columns []string) (missing []string) {
+	for _, c := range d.Columns {
+		if c.From == "" && !slices.Contains(columns, c.Name) {
+			missing = append(missing, c.Name)
+		}
+	}
+	return missing
+}
+
+// stem returns a dataset's name from a file's: products.csv.gz is products.
+func stem(path string) string {
+	base, _, _ := strings.Cut(filepath.Base(path), ".")
+	base = notName.ReplaceAllString(base, "_")
+	if base == "" || base[0] >= '0' && base[0] <= '9' || base[0] == '-' {
+		base = "data_" + base
+	}
+	return base[:min(len(base), 60)]
+}
+
+var notName = regexp.MustCompile(`[^\p{L}\p{N}_-]+`)
+
+// checkJobs refuses what the plan would refuse after the work.
+func (s *Shop) checkJobs(jobs []*job) error {
+	p := *s.Plan
+	p.Datasets = slices.Clone(p.Datasets)
+	for _, j := range jobs {
+		if d := p.Dataset(j.def.Name); d != nil {
+			*d = j.def
+		} else {
+			p.Datasets = append(p.Datasets, j.def)
+		}
+	}
+	return p.Check()
+}
+
+// schema returns the columns that the file's reader shall deliver, in the plan's order: not the ignored ones, and not
+// those that come from lookups.
+func (j *job) schema() []source.Column {
+	var out []source.Column
+	for _, c := range j.def.Columns {
+		if c.Role == kequn.ColIgnore || byLookup(c) {
+			continue
+		}
+		out = append(out, source.Column{Name: c.Name, Kind: c.Kind, Role: c.Role, Scale: c.Scale, Layout: c.Layout, From: c.From, Fixed: c.Fixed, Sensitive: c.Sensitive})
+	}
+	return out
+}
+
+// byLookup tells whether a column's values come from a lookup: from: campaign_id.start_date.
+func byLookup(c plan.Column) bool { return c.From != "" && !strings.ContainsAny(c.From, "*×") }
+
+func (s *Shop) loadFile(ctx context.Context, tx *store.Tx, j *job, loadedAt kequn.Instant, rejects *rejectFiles, looked lookups) (*LoadedFile, error) {
+	res := &LoadedFile{Name: j.def.Name, Role: j.def.Role, File: j.path, Notes: append(slices.Clone(j.file.Notes), j.hints...)}
+	for _, c := range j.def.Columns {
+		res.Columns = append(res.Columns, LoadedColumn{c.Name, c.Kind, c.Role})
+	}
+	hash, err := fileHash(j.path)
+	if err != nil {
+		return nil, err
+	}
+	kept := plan.Dataset{Name: j.def.Name, Role: j.def.Role}
+	for _, c := range j.def.Columns {
+		if c.Role != kequn.ColIgnore {
+			kept.Columns = append(kept.Columns, c)
+		}
+	}
+	if before, ok := tx.HasFile(kept, hash); ok {
+		res.Read = before.Kept + before.Duplicate + before.Rejected
+		res.Duplicate, res.Again = res.Read, true
+		return res, nil
+	}
+	load, err := tx.Load(kept, store.LoadOptions{File: filepath.Base(j.path), FileHash: hash, LoadedAt: loadedAt})
+	if err != nil {
+		return nil, err
+	}
+	out := rejects.open(j.def.Name, j.path)
+	join, err := s.joinFor(ctx, j, looked)
+	if err != nil {
+		return nil, err
+	}
+	step := s.Lang.Pick("读入 ", "load ") + filepath.Base(j.path)
+	var rows, unjoined int64
+	counts, err := j.file.Read(ctx, j.schema(), func(b *source.Batch) error {
+		t, lines := b.Table, b.Line
+		if join != nil {
+			var missing []int64
+			t, lines, missing = join.apply(t, lines)
+			for _, line := range missing {
+				unjoined++
+				if err := out.write(source.Reject{Line: line, Reason: source.MissingTime, Column: join.column}); err != nil {
+					return err
+				}
+			}
+		}
+		rows += int64(t.NRows())
+		if j.def.Role == kequn.Lookup {
+			if err := looked.collect(j.def, t); err != nil {
+				return err
+			}
+		}
+		s.Progress(step, rows, max(j.file.Rows, 0))
+		return load.Append(t, lines)
+	}, out.write)
+	if err != nil {
+		return nil, err
+	}
+	load.AddRejected(counts.Rejected + unjoined)
+	c, err := load.Close()
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range c.Rejects {
+		if err := out.write(source.Reject{Line: r.Line, Reason: source.Reason(r.Reason)}); err != nil {
+			return nil, err
+		}
+	}
+	res.Read, res.Kept, res.Duplicate = counts.Read, c.Kept, c.Duplicate
+	res.Rejected = counts.Rejected + unjoined + c.Rejected
+	res.Identical, res.Corrected = c.Identical, c.Corrected
+	res.Rejects = out.name()
+	res.Reasons, res.Warnings = counts.Reasons, counts.Warnings
+	res.Why, res.Odd = tallies(counts.Reasons), tallies(counts.Warnings)
+	if unjoined > 0 {
+		res.Why = append(res.Why, Tally{Reason: string(source.MissingTime), Column: join.column, Rows: unjoined})
+	}
+	if c.Rejected > 0 {
+		res.Why = append(res.Why, Tally{Reason: "conflicting_id", Rows: c.Rejected})
+	}
+	if c.First != kequn.NoTime {
+		res.First, res.Last = kequn.FormatZone(c.First, s.Plan.Location()), kequn.FormatZone(c.Last, s.Plan.Location())
+	}
+	if res.Read != res.Kept+res.Rejected+res.Duplicate {
+		return nil, kequn.Errorf(kequn.KindInternal, j.path, "read %d rows, but kept %d, rejected %d and found %d duplicate", res.Read, res.Kept, res.Rejected, res.Duplicate)
+	}
+	return res, nil
+}
+
+func tallies(list []source.Tally) []Tally {
+	out := []Tally{}
+	for _, t := range list {
+		out = append(out, Tally{Reason: string(t.Reason), Column: t.Column, Rows: t.Rows, Line: t.Line})
+	}
+	return out
+}
+
+func fileHash(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", kequn.Errorf(kequn.KindInput, path, "cannot be read: %v", err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", kequn.Errorf(kequn.KindInput, path, "cannot be read: %v", err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// keepLoadDoc adds the load to what the report shows.
+func (s *Shop) keepLoadDoc(tx *store.Tx, res *LoadResult) error {
+	var all []LoadedFile
+	if err := s.readDoc("loads", &all); err != nil {
+		return err
+	}
+	all = append(all, res.Datasets...)
+	return putDoc(tx, "loads", all)
+}
+
+// suggest adds goals and segments to a plan that has none, as far as the data can carry them.
+func (s *Shop) suggest(e *plan.Edit, jobs []*job) {
+	if len(s.Plan.Goals) > 0 || len(s.Plan.Segments) > 0 {
+		return
+	}
+	var orders *plan.Dataset
+	for _, j := range jobs {
+		if j.def.Role == kequn.Orders || j.def.Role == kequn.Items && orders == nil {
+			orders = &j.def
+		}
+	}
+	if orders == nil {
+		return
+	}
+	e.PutGoal(plan.Goal{Name: "buys_again", Event: orders.Name, Within: kequn.Days(30)})
+	e.PutGoal(plan.Goal{Name: "churn", Event: orders.Name, Absent: true, Within: kequn.Days(90), Who: fmt.Sprintf("%s.last(\"180d\").exists()", orders.Name)})
+	if a := orders.With(kequn.ColAmount); a != nil {
+		e.PutGoal(plan.Goal{Name: "spend", Sum: orders.Name + "." + a.Name, Within: kequn.Days(90)})
+	}
+	e.PutSegmentation(plan.Segmentation{Name: "rfm", Method: "rfm"})
+	e.PutSegmentation(plan.Segmentation{Name: "behaviour", Method: "behaviour"})
+}

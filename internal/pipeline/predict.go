@@ -1,0 +1,723 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"kequn"
+	"kequn/internal/engine"
+	"kequn/internal/feature"
+	"kequn/internal/kernel"
+	"kequn/internal/metric"
+	"kequn/internal/model"
+	"kequn/internal/model/ladder"
+	"kequn/internal/plan"
+	"kequn/internal/query"
+)
+
+// GoalFlags name a goal of the plan, change it, or define one.
+type GoalFlags struct {
+	Goal              string
+	Event, Sum, Count string
+	Column, Positive  string
+	Absent            bool
+	Within, Gap, Who  string
+	Models, Prefer    string
+	ConfirmLeak       []string
+	Cutoff, Out       string
+}
+
+// Prediction is a goal's ladder, the model chosen, and what it says of the customers.
+type Prediction struct {
+	Goal      plan.Goal      `json:"-"`
+	Name      string         `json:"goal"`
+	Question  string         `json:"question"`
+	Task      kequn.Task     `json:"task"`
+	Cutoff    string         `json:"cutoff"`
+	Judged    string         `json:"judged_at"`           // cutoff of the judging, "" where other customers judged
+	Learned   []string       `json:"learned_at"`          // cutoffs that were learnt from
+	SameTime  bool           `json:"same_time,omitempty"` // judged on other customers at the same cutoff
+	Rows      int            `json:"rows"`                // customers × cutoffs
+	Positives int            `json:"positives,omitempty"` //
+	Rate      float64        `json:"rate"`                // share of yes, or mean amount, among those judged
+	Models    []ladder.Entry `json:"models"`
+	Chosen    string         `json:"chosen"`
+	Simple    string         `json:"simple"`
+	Why       string         `json:"why"`
+	WhyZH     string         `json:"-"`
+	WhyEN     string         `json:"-"`
+	Leaks     []Leak         `json:"leaks"`
+	Features  int            `json:"features"`
+	Scored    int            `json:"scored"`
+	Out       string         `json:"out,omitempty"`
+	Actual    *Backtest      `json:"backtest,omitempty"`
+	Gains     []metric.Gain  `json:"gains,omitempty"`
+	Calib     []metric.Bin   `json:"calibration,omitempty"`
+	Drivers   []Driver       `json:"drivers,omitempty"`
+	Notes     []string       `json:"notes,omitempty"`
+	Card      *Card          `json:"card,omitempty"`
+}
+
+// Driver is a feature with its share of the model's importance.
+type Driver struct {
+	Feature string     `json:"feature"`
+	TextZH  string     `json:"text_zh"`
+	TextEN  string     `json:"text_en"`
+	Kind    query.Kind `json:"kind"`
+	Share   float64    `json:"share"`
+}
+
+// Backtest compares scores with what happened.
+type Backtest struct {
+	Rows   int     `json:"rows"`
+	AUC    float64 `json:"auc,omitempty"`
+	Loss   float64 `json:"log_loss,omitempty"`
+	RMSE   float64 `json:"rmse,omitempty"`
+	MAE    float64 `json:"mae,omitempty"`
+	Mean   float64 `json:"mean_score"`
+	Actual float64 `json:"mean_actual"`
+}
+
+// resolve returns the goal that the flags mean.
+func (s *Shop) resolve(f GoalFlags) (plan.Goal, error) {
+	g := plan.Goal{Name: f.Goal}
+	if f.Goal != "" {
+		found := s.Plan.Goal(f.Goal)
+		if found == nil {
+			names := make([]string, len(s.Plan.Goals))
+			for i, x := range s.Plan.Goals {
+				names[i] = x.Name
+			}
+			return g, kequn.Errorf(kequn.KindUsage, "", "there is no goal %q", f.Goal).WithHint("goals are %s; or define one with --event, --sum, --count", strings.Join(names, ", "))
+		}
+		g = *found
+	}
+	if f.Event+f.Sum+f.Count+f.Column != "" {
+		g.Event, g.Sum, g.Count, g.Column, g.Absent, g.Positive = f.Event, f.Sum, f.Count, f.Column, f.Absent, f.Positive
+	}
+	if g.Name == "" {
+		g.Name = adHocName(g)
+	}
+	for _, x := range []struct {
+		text string
+		to   *kequn.Span
+	}{{f.Within, &g.Within}, {f.Gap, &g.Gap}} {
+		if x.text != "" {
+			span, err := kequn.ParseSpan(x.text)
+			if err != nil {
+				return g, err
+			}
+			*x.to = span
+		}
+	}
+	if f.Who != "" {
+		g.Who = f.Who
+	}
+	if g.Event+g.Sum+g.Count+g.Column == "" {
+		return g, kequn.Errorf(kequn.KindUsage, "", "which goal?").WithHint("name one of kequn.yaml, or define one: --event orders --within 90d")
+	}
+	if err := s.Plan.CheckGoal(g); err != nil {
+		// What was said on the command line is a mistake of use, not of the plan.
+		if k, ok := err.(*kequn.Error); ok && f.Event+f.Sum+f.Count+f.Column != "" {
+			c := *k
+			c.Kind, c.Where = kequn.KindUsage, ""
+			return g, &c
+		}
+		return g, err
+	}
+	return g, nil
+}
+
+// adHocName makes a name of a goal given by flags.
+func adHocName(g plan.Goal) string {
+	name := g.Event + g.Sum + g.Count + g.Column
+	switch {
+	case g.Absent:
+		name = "no_" + name
+	case g.Sum != "":
+		name = "sum_" + name
+	case g.Count != "":
+		name = "count_" + name
+	}
+	return strings.ReplaceAll(name, ".", "_")
+}
+
+// Question says a goal in words.
+func Question(g plan.Goal, l kequn.Lang) string {
+	within, gap := g.Within.String(), ""
+	if !g.Gap.IsZero() {
+		gap = l.Pick("（间隔 "+g.Gap.String()+" 之后）", " (after "+g.Gap.String()+")")
+	}
+	thing := g.Event + g.Sum + g.Count + g.Column
+	switch {
+	case g.Absent:
+		return l.Pick(fmt.Sprintf("未来 %s%s内不会有 %s 吗？", within, gap, thing), fmt.Sprintf("Will there be no %s within %s%s?", thing, within, gap))
+	case g.Event != "":
+		return l.Pick(fmt.Sprintf("未来 %s%s内会有 %s 吗？", within, gap, thing), fmt.Sprintf("Will there be %s within %s%s?", thing, within, gap))
+	case g.Sum != "":
+		return l.Pick(fmt.Sprintf("未来 %s%s内的 %s 合计是多少？", within, gap, thing), fmt.Sprintf("How much %s within %s%s?", thing, within, gap))
+	case g.Count != "":
+		return l.Pick(fmt.Sprintf("未来 %s%s内有多少 %s？", within, gap, thing), fmt.Sprintf("How many %s within %s%s?", thing, within, gap))
+	case g.Positive != "":
+		return l.Pick(fmt.Sprintf("%s 会是 %s 吗？", thing, g.Positive), fmt.Sprintf("Will %s be %s?", thing, g.Positive))
+	}
+	return l.Pick(fmt.Sprintf("%s 会是多少？", thing), fmt.Sprintf("What will %s be?", thing))
+}
+
+// The fewest yes and no that a goal can be learnt from and judged on. Below, intervals say nothing.
+const (
+	minLearn = 20
+	minJudge = 10
+)
+
+// maxTrain bounds the rows that are learnt from: more rows of the same cutoffs hardly add accuracy, but time and memory.
+const maxTrain = 300_000
+
+// study is a goal with its panel, ready to be learnt.
+type study struct {
+	goal    plan.Goal
+	cuts    Cutoffs
+	defs    []query.Feature
+	outcome *query.Node
+	who     *query.Node
+	panel   *engine.Panel
+	y       model.Outcome
+	rounds  []ladder.Round
+	group   []int64
+	notes   []string
+}
+
+// prepare makes the panel of a goal as known at ask.
+func (s *Shop) prepare(ctx context.Context, v *view, g plan.Goal, ask kequn.Cutoff) (*study, error) {
+	first, _ := v.span()
+	t := &study{goal: g}
+	var ok bool
+	if t.cuts, ok = ChooseCutoffs(first, ask, g.Gap, g.Within, v.zone); !ok {
+		return nil, kequn.Errorf(kequn.KindNotEnough, g.Name, "history begins on %s, too late for a horizon of %s before %s",
+			kequn.FormatZone(first, v.zone), g.Within, kequn.FormatZone(ask, v.zone)).WithHint("a shorter horizon (--within), or more history")
+	}
+	all := t.cuts.All()
+	var err error
+	if t.defs, err = s.definitions(ctx, v, all[0]); err != nil {
+		return nil, err
+	}
+	if t.outcome, err = feature.Outcome(g, v.plans()); err != nil {
+		return nil, err
+	}
+	if t.who, err = s.who(v, g.Who, t.defs); err != nil {
+		return nil, err
+	}
+	s.Progress(s.Lang.Pick("特征 ", "features of ")+g.Name, 0, 0)
+	t.panel, err = engine.Collect(ctx, s.Engine, v.data, engine.Request{
+		Cutoffs: all, Zone: v.zone, Features: t.defs, Outcomes: []engine.Outcome{{Name: g.Name, Node: t.outcome}},
+		Who: t.who, KnownBy: ask, Threads: s.Threads,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if t.panel.NRows() > maxTrain {
+		thin(t.panel, float64(maxTrain)/float64(t.panel.NRows()), s.Seed)
+		t.notes = append(t.notes, fmt.Sprintf("learnt from a sample of %d rows", t.panel.NRows()))
+	}
+	return t, t.frame(s.Seed)
+}
+
+// thin keeps the rows of a share of customers, drawn by hash, so that a customer stays with all cutoffs or goes.
+func thin(p *engine.Panel, share float64, seed uint64) {
+	var rows []int32
+	for i := range p.NRows() {
+		if kernel.HashUnit(seed^kernel.ID("sample"), p.Customer.String(i)) < share {
+			rows = append(rows, int32(i))
+		}
+	}
+	p.Customer, p.X, p.Y = p.Customer.Take(rows), p.X.Take(rows), p.Y.Take(rows)
+	cut := make([]int32, len(rows))
+	for k, r := range rows {
+		cut[k] = p.Cutoff[r]
+	}
+	p.Cutoff = cut
+	for i := range p.Rules {
+		rule := make([]bool, len(rows))
+		for k, r := range rows {
+			rule[k] = p.Rules[i][r]
+		}
+		p.Rules[i] = rule
+	}
+}
+
+// frame turns the panel into outcomes and rounds, and refuses what is too little.
+func (t *study) frame(seed uint64) error {
+	n := t.panel.NRows()
+	y := t.panel.Y.Columns[0].Num
+	t.y = model.Outcome{Task: t.goal.Task(), Y: y}
+	t.group = make([]int64, n)
+	for i := range t.group {
+		t.group[i] = int64(kernel.Hash64(0, t.panel.Customer.String(i)) >> 1)
+	}
+	// Outcomes that nobody knows yet (a fact learnt later that has not been learnt) are neither learnt from nor judged.
+	known := make([]bool, n)
+	var rows int
+	for i, v := range y {
+		if known[i] = !math.IsNaN(v); known[i] {
+			rows++
+		} else {
+			y[i] = 0
+		}
+	}
+	judge := int32(len(t.cuts.Learn))
+	if t.cuts.SameTime {
+		fold := ladder.Folds(t.panel.X, t.y, t.group, 5, seed)
+		for i := range fold {
+			if !known[i] {
+				fold[i] = -1
+			}
+		}
+		t.rounds = ladder.FoldRounds(fold)
+	} else {
+		var r ladder.Round
+		for i, c := range t.panel.Cutoff {
+			switch {
+			case !known[i]:
+			case c == judge:
+				r.Test = append(r.Test, int32(i))
+			default:
+				r.Train = append(r.Train, int32(i))
+			}
+		}
+		t.rounds = []ladder.Round{r}
+	}
+	return t.enough(rows)
+}
+
+// enough refuses a goal with too few customers or too few of one kind, naming what is missing.
+func (t *study) enough(rows int) error {
+	if rows == 0 || len(t.rounds) == 0 {
+		return kequn.Errorf(kequn.KindNotEnough, t.goal.Name, "no eligible customer has a known outcome").WithHint("widen the population (who), or shorten the horizon")
+	}
+	if t.y.Task != kequn.Binary {
+		if rows < 2*minLearn {
+			return kequn.Errorf(kequn.KindNotEnough, t.goal.Name, "%d customers with a known outcome, at least %d are needed", rows, 2*minLearn)
+		}
+		return nil
+	}
+	for _, r := range t.rounds {
+		for _, part := range []struct {
+			rows  []int32
+			least int
+			word  string
+		}{{r.Train, minLearn, "learn from"}, {r.Test, minJudge, "judge on"}} {
+			yes := 0
+			for _, i := range part.rows {
+				yes += int(t.y.Y[i])
+			}
+			no := len(part.rows) - yes
+			if yes < part.least || no < part.least {
+				return kequn.Errorf(kequn.KindNotEnough, t.goal.Name, "%d customers with yes and %d with no to %s, at least %d of each are needed", yes, no, part.word, part.least).
+					WithHint("a longer horizon (--within), more history or more customers")
+			}
+		}
+	}
+	return nil
+}
+
+// rungs returns the learners that --models names, or all.
+func (s *Shop) rungs(models string) ([]model.Named, error) {
+	if models == "" || models == ladder.AutoName {
+		return s.Learners, nil
+	}
+	var out []model.Named
+	for _, name := range strings.Split(models, ",") {
+		name = strings.TrimSpace(name)
+		if name == ladder.AutoName || name == "simple" {
+			continue
+		}
+		i := slices.IndexFunc(s.Learners, func(n model.Named) bool { return n.Name == name })
+		if i < 0 {
+			known := make([]string, len(s.Learners))
+			for k, l := range s.Learners {
+				known[k] = l.Name
+			}
+			return nil, kequn.Errorf(kequn.KindUsage, "--models", "there is no model %q", name).WithHint("models are %s, auto and simple", strings.Join(known, ", "))
+		}
+		out = append(out, s.Learners[i])
+	}
+	if out == nil {
+		return s.Learners, nil
+	}
+	return out, nil
+}
+
+// learned is a goal's chosen model with its ladder.
+type learned struct {
+	study  *study
+	ladder *ladder.Result
+	choice *ladder.Choice
+	line   string
+}
+
+// learn climbs the ladder and fits the chosen model on everything known.
+func (s *Shop) learn(ctx context.Context, t *study, models, prefer string) (*learned, error) {
+	rungs, err := s.rungs(models)
+	if err != nil {
+		return nil, err
+	}
+	r, err := ladder.Run(ctx, ladder.Input{X: t.panel.X, Y: t.y, Rungs: rungs, Rounds: t.rounds, Group: t.group}, ladder.Options{
+		Seed: s.Seed, Threads: s.Threads,
+		Progress: func(done, of float64, doing string) {
+			s.Progress(s.Lang.Pick("模型 ", "models of ")+t.goal.Name, int64(1000*done/math.Max(of, 1e-9)), 1000)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	line := r.Chosen
+	switch prefer {
+	case "", ladder.AutoName:
+	case "simple":
+		line = r.Simple
+	default:
+		return nil, kequn.Errorf(kequn.KindUsage, "--prefer", "%q is neither auto nor simple", prefer)
+	}
+	choice, err := r.Fit(ctx, line)
+	if err != nil {
+		return nil, err
+	}
+	return &learned{study: t, ladder: r, choice: choice, line: line}, nil
+}
+
+// describe turns a learnt goal into what people and the report see.
+func (s *Shop) describe(v *view, l *learned) *Prediction {
+	t, g := l.study, l.study.goal
+	p := &Prediction{Goal: g, Name: g.Name, Question: Question(g, s.Lang), Task: t.y.Task, Cutoff: kequn.FormatZone(t.cuts.Ask, v.zone), SameTime: t.cuts.SameTime,
+		Judged: kequn.FormatZone(t.cuts.Judge, v.zone), Learned: []string{}, Rows: l.ladder.Rows, Positives: l.ladder.Positives, Models: l.ladder.Models, Chosen: l.line, Simple: l.ladder.Simple,
+		Why: l.ladder.Why(s.Lang), WhyZH: l.ladder.Why(kequn.Chinese), WhyEN: l.ladder.Why(kequn.English), Features: len(t.defs), Leaks: []Leak{}, Notes: t.notes}
+	for _, c := range t.cuts.Learn {
+		p.Learned = append(p.Learned, kequn.FormatZone(c, v.zone))
+	}
+	score, round, err := l.ladder.OutOfSample(l.line)
+	if err == nil {
+		var y, f []float64
+		for i := range score {
+			if round[i] >= 0 {
+				y, f = append(y, t.y.Y[i]), append(f, score[i])
+			}
+		}
+		p.Rate = kernel.Sum(y) / math.Max(1, float64(len(y)))
+		if t.y.Task == kequn.Binary {
+			p.Gains = metric.Gains(y, f, nil, 20)
+		}
+		p.Calib = reliability(t.y.Task, y, f)
+	}
+	p.Drivers = drivers(l.choice, t.defs, 10)
+	return p
+}
+
+// reliability compares scores with outcomes in ten groups of equal size, lowest scores first.
+func reliability(task kequn.Task, y, score []float64) []metric.Bin {
+	if task == kequn.Binary {
+		return metric.ReliabilityByRank(y, score, nil, 10)
+	}
+	order := kernel.Argsort(score)
+	var out []metric.Bin
+	for b := range 10 {
+		rows := order[len(order)*b/10 : len(order)*(b+1)/10]
+		if len(rows) == 0 {
+			continue
+		}
+		bin := metric.Bin{Rows: len(rows), Weight: float64(len(rows)), Low: score[rows[0]], High: score[rows[len(rows)-1]]}
+		for _, i := range rows {
+			bin.Predicted += score[i] / bin.Weight
+			bin.Rate += y[i] / bin.Weight
+		}
+		out = append(out, bin)
+	}
+	return out
+}
+
+// drivers returns the features that mattered most.
+func drivers(c *ladder.Choice, defs []query.Feature, most int) []Driver {
+	byName := map[string]*query.Feature{}
+	for i := range defs {
+		byName[defs[i].Name] = &defs[i]
+	}
+	var out []Driver
+	imp := c.Importance()
+	for i, col := range c.Header().Columns {
+		f := byName[col.Name]
+		if imp == nil || imp[i] <= 0 || f == nil {
+			continue
+		}
+		out = append(out, Driver{Feature: f.Name, TextZH: f.TextZH, TextEN: f.TextEN, Kind: f.Kind, Share: imp[i]})
+	}
+	slices.SortStableFunc(out, func(a, b Driver) int {
+		switch {
+		case a.Share > b.Share:
+			return -1
+		case a.Share < b.Share:
+			return 1
+		}
+		return strings.Compare(a.Feature, b.Feature)
+	})
+	return out[:min(most, len(out))]
+}
+
+// scores are the chosen model's scores of every eligible customer at a cutoff.
+type scores struct {
+	customer []string
+	score    []float64
+	actual   []float64 // backtest: what happened
+}
+
+// score asks the model about every eligible customer, partition by partition.
+func (s *Shop) score(ctx context.Context, v *view, l *learned, actual bool) (*scores, error) {
+	t := l.study
+	r := engine.Request{Cutoffs: []kequn.Cutoff{t.cuts.Ask}, Zone: v.zone, Features: t.defs, Who: t.who, Threads: s.Threads}
+	if actual {
+		r.Outcomes = []engine.Outcome{{Name: t.goal.Name, Node: t.outcome}}
+	}
+	out := &scores{}
+	err := s.Engine.Stream(ctx, v.data, r, func(p *engine.Panel) error {
+		f, err := l.choice.Predict(p.X)
+		if err != nil {
+			return err
+		}
+		out.score = append(out.score, f...)
+		for i := range p.NRows() {
+			out.customer = append(out.customer, strings.Clone(p.Customer.String(i)))
+		}
+		if actual {
+			out.actual = append(out.actual, p.Y.Columns[0].Num...)
+		}
+		s.Progress(s.Lang.Pick("打分 ", "scores of ")+t.goal.Name, int64(len(out.score)), 0)
+		return nil
+	})
+	return out, err
+}
+
+// Predict learns a goal, scores every eligible customer, and keeps model and scores.
+func (s *Shop) Predict(ctx context.Context, f GoalFlags) (*Prediction, error) {
+	g, err := s.resolve(f)
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.look()
+	if err != nil {
+		return nil, err
+	}
+	ask, err := v.cutoff(f.Cutoff)
+	if err != nil {
+		return nil, err
+	}
+	var p *Prediction
+	err = s.locked(ctx, "predict", func() error {
+		p, err = s.predict(ctx, v, g, ask, f)
+		return err
+	})
+	return p, err
+}
+
+func (s *Shop) predict(ctx context.Context, v *view, g plan.Goal, ask kequn.Cutoff, f GoalFlags) (*Prediction, error) {
+	t, err := s.prepare(ctx, v, g, ask)
+	if err != nil {
+		return nil, err
+	}
+	leaks, err := s.leaks(ctx, t, f.ConfirmLeak)
+	if err != nil {
+		return nil, err
+	}
+	l, err := s.learn(ctx, t, f.Models, f.Prefer)
+	if err != nil {
+		return nil, err
+	}
+	p := s.describe(v, l)
+	p.Leaks = leaks
+	p.Card = s.card(v, l, p)
+	sc, err := s.score(ctx, v, l, false)
+	if err != nil {
+		return nil, err
+	}
+	p.Scored = len(sc.score)
+	if f.Out != "" {
+		if err := writeScores(f.Out, sc); err != nil {
+			return nil, err
+		}
+		p.Out = f.Out
+	}
+	return p, s.keepGoal(ctx, v, l, p, sc)
+}
+
+// keepGoal stores model, document and scores in one write.
+func (s *Shop) keepGoal(ctx context.Context, v *view, l *learned, p *Prediction, sc *scores) error {
+	tx, err := s.ws.Begin(ctx, "predict "+p.Name)
+	if err != nil {
+		return err
+	}
+	defer tx.Abort()
+	var b bytes.Buffer
+	if err := model.Save(&b, l.choice); err != nil {
+		return err
+	}
+	if _, err := tx.PutBlob("models", p.Name, b.Bytes()); err != nil {
+		return err
+	}
+	if err := putDoc(tx, "goal."+p.Name, goalDoc{Prediction: p, Goal: p.Goal, WhyZH: p.WhyZH, WhyEN: p.WhyEN, Ask: l.study.cuts.Ask, Definitions: l.study.defs}); err != nil {
+		return err
+	}
+	if err := s.putScores(ctx, tx, v, p.Name, l.study.cuts.Ask, sc); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// goalDoc is what is kept of a goal.
+type goalDoc struct {
+	Prediction  *Prediction     `json:"prediction"`
+	Goal        plan.Goal       `json:"goal"`
+	WhyZH       string          `json:"why_zh"`
+	WhyEN       string          `json:"why_en"`
+	Ask         kequn.Cutoff    `json:"ask"`
+	Definitions []query.Feature `json:"definitions"`
+}
+
+// Backtest learns a goal as if it were the cutoff, and compares with what happened. Nothing is kept.
+func (s *Shop) Backtest(ctx context.Context, f GoalFlags) (*Prediction, error) {
+	g, err := s.resolve(f)
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.look()
+	if err != nil {
+		return nil, err
+	}
+	ask, err := v.cutoff(f.Cutoff)
+	if err != nil {
+		return nil, err
+	}
+	_, last := v.span()
+	if ask > last {
+		return nil, kequn.Errorf(kequn.KindNotEnough, g.Name, "the data end on %s, so nothing after %s can be compared", kequn.FormatZone(last, v.zone), kequn.FormatZone(ask, v.zone)).
+			WithHint("choose an earlier --cutoff")
+	}
+	t, err := s.prepare(ctx, v, g, ask)
+	if err != nil {
+		return nil, err
+	}
+	leaks, err := s.leaks(ctx, t, f.ConfirmLeak)
+	if err != nil {
+		return nil, err
+	}
+	l, err := s.learn(ctx, t, f.Models, f.Prefer)
+	if err != nil {
+		return nil, err
+	}
+	sc, err := s.score(ctx, v, l, true)
+	if err != nil {
+		return nil, err
+	}
+	p := s.describe(v, l)
+	p.Leaks, p.Scored, p.Actual = leaks, len(sc.score), compareScores(t.y.Task, sc)
+	if f.Out != "" {
+		if err := writeScores(f.Out, sc); err != nil {
+			return nil, err
+		}
+		p.Out = f.Out
+	}
+	return p, nil
+}
+
+func compareScores(task kequn.Task, sc *scores) *Backtest {
+	var y, f []float64
+	for i, a := range sc.actual {
+		if !math.IsNaN(a) {
+			y, f = append(y, a), append(f, sc.score[i])
+		}
+	}
+	b := &Backtest{Rows: len(y)}
+	if len(y) == 0 {
+		return b
+	}
+	b.Mean, b.Actual = kernel.Sum(f)/float64(len(f)), kernel.Sum(y)/float64(len(y))
+	if task == kequn.Binary {
+		b.AUC, b.Loss = orZero(metric.AUC(y, f, nil)), orZero(metric.LogLoss(y, f, nil))
+	} else {
+		b.RMSE, b.MAE = metric.RMSE(y, f, nil), metric.MAE(y, f, nil)
+	}
+	return b
+}
+
+func orZero(x float64) float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return 0
+	}
+	return x
+}
+
+// writeScores writes customer,score(,actual) sorted by customer; the file appears whole or not at all.
+func writeScores(path string, sc *scores) error {
+	order := make([]int, len(sc.customer))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(sc.customer[a], sc.customer[b]) })
+	return writeFile(path, func(w *csv.Writer) error {
+		head := []string{"customer", "score"}
+		if sc.actual != nil {
+			head = append(head, "actual")
+		}
+		if err := w.Write(head); err != nil {
+			return err
+		}
+		for _, i := range order {
+			row := []string{sc.customer[i], strconv.FormatFloat(sc.score[i], 'g', -1, 64)}
+			if sc.actual != nil {
+				row = append(row, missingOr(sc.actual[i]))
+			}
+			if err := w.Write(row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func missingOr(x float64) string {
+	if math.IsNaN(x) {
+		return ""
+	}
+	return strconv.FormatFloat(x, 'g', -1, 64)
+}
+
+// writeFile writes a CSV file beside its place and renames it, so that nothing half-written is left.
+func writeFile(path string, fill func(*csv.Writer) error) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return kequn.Errorf(kequn.KindUsage, path, "cannot be written: %v", err)
+	}
+	defer os.Remove(tmp.Name())
+	w := csv.NewWriter(tmp)
+	if err := fill(w); err != nil {
+		tmp.Close()
+		return err
+	}
+	w.Flush()
+	if err := w.Error(); err != nil {
+		tmp.Close()
+		return err
+	}
+	if err := tmp.Chmod(0o644); err != nil {
+		tmp.Close()
+		return err
+	}
+	if err := tmp.Close(); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}

@@ -1,0 +1,171 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"kequn"
+	"kequn/internal/audience"
+	"kequn/internal/engine"
+	"kequn/internal/plan"
+	"kequn/internal/query"
+	"kequn/internal/rule"
+	"kequn/internal/store"
+)
+
+// view is the workspace at one moment.
+type view struct {
+	snap     *store.Snapshot
+	data     engine.Data
+	datasets []engine.Dataset
+	zone     *time.Location
+}
+
+// look opens a view of the newest state. A workspace without rows is a not-enough error.
+func (s *Shop) look() (*view, error) {
+	snap, err := s.ws.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	v := &view{snap: snap, data: snapshotData{snap}, zone: s.Plan.Location()}
+	v.datasets = v.data.Datasets()
+	if len(v.datasets) == 0 {
+		return nil, kequn.Errorf(kequn.KindNotEnough, s.Dir, "nothing is loaded yet").WithHint("kequn load FILE…")
+	}
+	// The plan's datasets are the truth about roles; the store's about what was loaded.
+	for i := range v.datasets {
+		if d := s.Plan.Dataset(v.datasets[i].Name); d != nil {
+			v.datasets[i].Dataset = merged(*d, v.datasets[i].Dataset)
+		}
+	}
+	v.data = planned{v.data, v.datasets}
+	return v, nil
+}
+
+// merged returns the stored columns with the marks that a plan may change without loading again.
+func merged(p, stored plan.Dataset) plan.Dataset {
+	out := stored
+	out.Columns = append([]plan.Column(nil), stored.Columns...)
+	for i := range out.Columns {
+		if c := p.Column(out.Columns[i].Name); c != nil {
+			out.Columns[i].Sensitive, out.Columns[i].Fixed, out.Columns[i].Currency = c.Sensitive, c.Fixed, c.Currency
+		}
+	}
+	return out
+}
+
+// planned is data whose datasets are described as the plan says.
+type planned struct {
+	engine.Data
+	datasets []engine.Dataset
+}
+
+func (p planned) Datasets() []engine.Dataset { return p.datasets }
+
+// plans returns the datasets' definitions.
+func (v *view) plans() []plan.Dataset {
+	out := make([]plan.Dataset, len(v.datasets))
+	for i, d := range v.datasets {
+		out[i] = d.Dataset
+	}
+	return out
+}
+
+// span returns the first and last event of the datasets that tell what customers do.
+func (v *view) span() (first, last kequn.Instant) {
+	first, last = kequn.NoTime, kequn.NoTime
+	for _, d := range v.datasets {
+		if d.Role != kequn.Events && d.Role != kequn.Orders && d.Role != kequn.Items || d.Rows == 0 || d.First == kequn.NoTime {
+			continue
+		}
+		if first == kequn.NoTime || d.First < first {
+			first = d.First
+		}
+		last = max(last, d.Last)
+	}
+	return first, last
+}
+
+// cutoff reads a cutoff argument; "" is the first midnight after the last event.
+func (v *view) cutoff(text string) (kequn.Cutoff, error) {
+	first, last := v.span()
+	if first == kequn.NoTime {
+		return 0, kequn.Errorf(kequn.KindNotEnough, "", "there is no event, order or item yet").WithHint("load a table of what customers do or buy")
+	}
+	if text == "" {
+		return kequn.DefaultCutoff(last, v.zone), nil
+	}
+	t, err := kequn.ParseTime(text, v.zone)
+	if err != nil {
+		return 0, err
+	}
+	if t <= first {
+		return 0, kequn.Errorf(kequn.KindNotEnough, "", "at the cutoff %s nothing had happened yet: the first event is of %s", text, kequn.FormatZone(first, v.zone)).
+			WithHint("choose a cutoff after it")
+	}
+	return t, nil
+}
+
+// fingerprint identifies the loaded data: what files were loaded, as what, and when they count as known.
+func (v *view) fingerprint() string {
+	h := sha256.New()
+	for _, d := range v.datasets {
+		fmt.Fprintf(h, "%s %s %d\n", d.Name, d.Role, d.Rows)
+		for _, f := range v.snap.Files(d.Name) {
+			fmt.Fprintf(h, "%s %s\n", f.Hash, f.Mapping)
+		}
+		b, _ := json.Marshal(d.Dataset)
+		h.Write(b)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// definitions returns the automatic features, found in what was known before the earliest cutoff, so that no choice of theirs
+// comes from the future. Sensitive ones are left out.
+func (s *Shop) definitions(ctx context.Context, v *view, earliest kequn.Cutoff) ([]query.Feature, error) {
+	all, err := s.allDefinitions(ctx, v, earliest)
+	if err != nil {
+		return nil, err
+	}
+	var out []query.Feature
+	for _, f := range all {
+		if !f.Sensitive {
+			out = append(out, f)
+		}
+	}
+	return out, nil
+}
+
+// catalogue is what rules may speak of.
+func (s *Shop) catalogue(v *view, features []query.Feature) rule.Catalogue {
+	p := *s.Plan
+	p.Datasets = v.plans()
+	c := rule.CatalogueOf(&p, features)
+	c.Segments = s.knownSegments()
+	return c
+}
+
+// rules returns the source of audiences at a cutoff.
+func (s *Shop) rules(ctx context.Context, v *view, cutoff kequn.Cutoff) (audience.Source, error) {
+	defs, err := s.allDefinitions(ctx, v, cutoff)
+	if err != nil {
+		return audience.Source{}, err
+	}
+	data, err := s.withScores(v)
+	if err != nil {
+		return audience.Source{}, err
+	}
+	return audience.Source{Engine: s.Engine, Data: data, Catalogue: s.catalogue(v, defs), Cutoff: cutoff, Zone: v.zone, AnyTime: true, Threads: s.Threads}, nil
+}
+
+// who compiles a rule of an eligible population; "" is nil, the default population.
+func (s *Shop) who(v *view, text string, features []query.Feature) (*query.Node, error) {
+	if text == "" {
+		return nil, nil
+	}
+	return rule.Compile(text, s.catalogue(v, features))
+}

@@ -1,0 +1,318 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"kequn"
+	"kequn/internal/engine"
+	"kequn/internal/kernel"
+	"kequn/internal/model"
+	"kequn/internal/query"
+	"kequn/internal/table"
+)
+
+// Why is what the scores and decisions of one customer rest on.
+type Why struct {
+	Customer  string        `json:"customer"`
+	Cutoff    string        `json:"cutoff"`
+	Goals     []WhyGoal     `json:"goals"`
+	Decisions []WhyDecision `json:"decisions"`
+	Segments  []WhySegment  `json:"segments"`
+}
+
+// WhyGoal is a score with its reasons.
+type WhyGoal struct {
+	Goal       string      `json:"goal"`
+	Question   string      `json:"question"`
+	Score      float64     `json:"score"`
+	Percentile float64     `json:"percentile"` // share of scored customers whose score is not higher
+	Headline   string      `json:"headline"`
+	Base       float64     `json:"base"`   // margin of the average customer
+	Margin     float64     `json:"margin"` // base plus all contributions
+	Reasons    []WhyReason `json:"reasons"`
+}
+
+// WhyReason is one feature's part in a score.
+type WhyReason struct {
+	Feature      string     `json:"feature"`
+	Value        string     `json:"value"`
+	Contribution float64    `json:"contribution"` // on the margin
+	Kind         query.Kind `json:"kind"`
+	Text         string     `json:"text"`
+}
+
+// WhyDecision is what was decided for the customer.
+type WhyDecision struct {
+	Campaign string  `json:"campaign"`
+	Group    string  `json:"group"`
+	Offer    string  `json:"offer,omitempty"`
+	Value    float64 `json:"value"`
+	Reason   string  `json:"reason,omitempty"`
+	Text     string  `json:"text"`
+}
+
+// WhySegment is the customer's segment.
+type WhySegment struct {
+	Segmentation string `json:"segmentation"`
+	Segment      string `json:"segment"`
+}
+
+// mostReasons is how many reasons are told: more than people keep in mind help nobody.
+const mostReasons = 6
+
+// Why explains a customer's scores, by the models that the last run or predict kept, and the decisions about the customer.
+// A customer who is not in the data is a usage error.
+func (s *Shop) Why(ctx context.Context, customer, goal string) (*Why, error) {
+	v, err := s.look()
+	if err != nil {
+		return nil, err
+	}
+	out := &Why{Customer: customer, Goals: []WhyGoal{}, Decisions: []WhyDecision{}, Segments: []WhySegment{}}
+	for _, b := range v.snap.Blobs(docs) {
+		name, ok := strings.CutPrefix(b.Name, "goal.")
+		if !ok || goal != "" && name != goal {
+			continue
+		}
+		g, err := s.whyGoal(ctx, v, name, customer)
+		if err != nil {
+			return nil, err
+		}
+		if g != nil {
+			out.Goals = append(out.Goals, g.WhyGoal)
+			out.Cutoff = g.cutoff
+		}
+	}
+	if goal != "" && len(out.Goals) == 0 {
+		return nil, kequn.Errorf(kequn.KindUsage, "", "goal %q has no model yet, or the customer was not eligible", goal).WithHint("kequn predict %s", goal)
+	}
+	if out.Cutoff == "" {
+		t, err := v.cutoff("")
+		if err != nil {
+			return nil, err
+		}
+		out.Cutoff = kequn.FormatZone(t, v.zone)
+		// Nothing is known of the customer's scores, but an unknown id must not pass in silence.
+		if _, err := s.valuesOf(ctx, v, customer, t, []*query.Node{query.CustomerID()}); err != nil {
+			return nil, err
+		}
+	}
+	if out.Segments, err = s.whySegments(v, customer); err != nil {
+		return nil, err
+	}
+	out.Decisions, err = s.whyDecisions(v, customer)
+	return out, err
+}
+
+// valuesOf computes nodes for one customer at a cutoff.
+func (s *Shop) valuesOf(ctx context.Context, v *view, customer string, cutoff kequn.Cutoff, nodes []*query.Node) ([]engine.Value, error) {
+	e, ok := s.Engine.(engine.Valuer)
+	if !ok {
+		return nil, kequn.Errorf(kequn.KindUsage, "", "this engine cannot answer for one customer")
+	}
+	values, err := e.Values(ctx, v.data, engine.Request{Cutoffs: []kequn.Cutoff{cutoff}, Zone: v.zone, Threads: s.Threads}, customer, nodes)
+	if err != nil {
+		return nil, err
+	}
+	return values[0], nil
+}
+
+type explained struct {
+	WhyGoal
+	cutoff string
+}
+
+func (s *Shop) whyGoal(ctx context.Context, v *view, name, customer string) (*explained, error) {
+	var doc goalDoc
+	if err := s.readDoc("goal."+name, &doc); err != nil {
+		return nil, err
+	}
+	text, err := v.snap.Blob("models", name)
+	if err != nil {
+		return nil, err
+	}
+	m, err := model.Load(bytes.NewReader(text), s.Decoders)
+	if err != nil {
+		return nil, err
+	}
+	nodes := make([]*query.Node, len(doc.Definitions))
+	for i, f := range doc.Definitions {
+		nodes[i] = f.Node
+	}
+	values, err := s.valuesOf(ctx, v, customer, doc.Ask, nodes)
+	if err != nil {
+		return nil, err
+	}
+	x := rowOf(doc.Definitions, values)
+	score, err := m.Predict(x)
+	if err != nil {
+		return nil, err
+	}
+	out := &explained{cutoff: kequn.FormatZone(doc.Ask, v.zone)}
+	out.Goal, out.Question, out.Score = name, Question(doc.Goal, s.Lang), score[0]
+	out.Percentile = s.percentileOf(v, name, score[0])
+	out.Headline = s.headline(doc, out.WhyGoal)
+	a, ok := m.(model.Attributor)
+	if !ok {
+		return out, nil
+	}
+	base, phi, err := a.Attribute(x, 0)
+	if err != nil {
+		return nil, err
+	}
+	out.Base, out.Margin = base, base+kernel.Sum(phi)
+	out.Reasons = s.reasons(m, doc.Definitions, values, phi)
+	return out, nil
+}
+
+// rowOf makes a table of one row out of a customer's values.
+func rowOf(defs []query.Feature, values []engine.Value) *table.Table {
+	x := &table.Table{}
+	for i, f := range defs {
+		if f.Node.Type == query.Text {
+			c := table.NewColumn(f.Name, table.Category, 1)
+			if values[i].Missing {
+				c.AppendMissing()
+			} else {
+				c.AppendString(values[i].Text)
+			}
+			x.Columns = append(x.Columns, c)
+			continue
+		}
+		v := values[i].Num
+		switch {
+		case values[i].Missing:
+			v = math.NaN()
+		case f.Node.Type == query.Bool:
+			v = 0
+			if values[i].Bool {
+				v = 1
+			}
+		}
+		x.Columns = append(x.Columns, &table.Column{Name: f.Name, Kind: table.Number, Num: []float64{v}})
+	}
+	return x
+}
+
+func (s *Shop) percentileOf(v *view, goal string, score float64) float64 {
+	t, _, err := v.snap.Table(query.ScoreSet)
+	if err != nil || t.Column(goal) == nil {
+		return math.NaN()
+	}
+	below, all := 0, 0
+	for _, x := range t.Column(goal).Num {
+		if !math.IsNaN(x) {
+			all++
+			if x <= score {
+				below++
+			}
+		}
+	}
+	return float64(below) / math.Max(1, float64(all))
+}
+
+func (s *Shop) headline(doc goalDoc, g WhyGoal) string {
+	value := fmt.Sprintf("%.1f%%", 100*g.Score)
+	if doc.Goal.Task() != kequn.Binary {
+		value = fmt.Sprintf("%.2f", g.Score)
+	}
+	return s.Lang.Pick(fmt.Sprintf("%s  %s，高于 %.0f%% 的客户", g.Question, value, 100*g.Percentile), fmt.Sprintf("%s  %s, higher than %.0f %% of customers", g.Question, value, 100*g.Percentile))
+}
+
+// reasons returns the features that moved the score most, in words.
+func (s *Shop) reasons(m model.Model, defs []query.Feature, values []engine.Value, phi []float64) []WhyReason {
+	at := map[string]int{}
+	for i, f := range defs {
+		at[f.Name] = i
+	}
+	var out []WhyReason
+	for c, col := range m.Header().Columns {
+		i, ok := at[col.Name]
+		if !ok || phi[c] == 0 {
+			continue
+		}
+		f, v := defs[i], valueText(defs[i], values[i], s.Lang)
+		direction := s.Lang.Pick("提高", "raises")
+		if phi[c] < 0 {
+			direction = s.Lang.Pick("降低", "lowers")
+		}
+		out = append(out, WhyReason{Feature: f.Name, Value: v, Contribution: phi[c], Kind: f.Kind,
+			Text: s.Lang.Pick(fmt.Sprintf("%s：%s，%s分数（%+.2f）%s", f.TextZH, v, direction, phi[c], flagZH(f.Kind)),
+				fmt.Sprintf("%s: %s, %s the score (%+.2f)%s", f.TextEN, v, direction, phi[c], flagEN(f.Kind)))})
+	}
+	slices.SortStableFunc(out, func(a, b WhyReason) int {
+		switch x, y := math.Abs(a.Contribution), math.Abs(b.Contribution); {
+		case x > y:
+			return -1
+		case x < y:
+			return 1
+		}
+		return strings.Compare(a.Feature, b.Feature)
+	})
+	return out[:min(mostReasons, len(out))]
+}
+
+func flagZH(k query.Kind) string {
+	switch k {
+	case query.Lever:
+		return "〔可施加影响〕"
+	case query.Proxy:
+		return "〔代理变量，慎用〕"
+	}
+	return ""
+}
+
+func flagEN(k query.Kind) string {
+	switch k {
+	case query.Lever:
+		return " [a lever]"
+	case query.Proxy:
+		return " [a proxy: careful]"
+	}
+	return ""
+}
+
+func valueText(f query.Feature, v engine.Value, l kequn.Lang) string {
+	switch {
+	case v.Missing:
+		return l.Pick("无", "none")
+	case f.Node.Type == query.Text:
+		return v.Text
+	case f.Node.Type == query.Bool:
+		if v.Bool {
+			return l.Pick("是", "yes")
+		}
+		return l.Pick("否", "no")
+	case f.Unit == "share":
+		return fmt.Sprintf("%.0f%%", 100*v.Num)
+	}
+	return number(math.Round(v.Num*100) / 100)
+}
+
+func (s *Shop) whySegments(v *view, customer string) ([]WhySegment, error) {
+	out := []WhySegment{}
+	if _, ok := v.snap.Dataset(query.SegmentSet); !ok {
+		return out, nil
+	}
+	t, _, err := v.snap.Table(query.SegmentSet)
+	if err != nil {
+		return nil, err
+	}
+	key := t.Column(engine.CustomerColumn)
+	for i := range t.NRows() {
+		if key.String(i) != customer {
+			continue
+		}
+		for _, c := range t.Columns {
+			if c.Name != engine.CustomerColumn && !c.IsMissing(i) {
+				out = append(out, WhySegment{c.Name, strings.Clone(c.String(i))})
+			}
+		}
+		break
+	}
+	return out, nil
+}
