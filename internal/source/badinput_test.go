@@ -190,9 +190,6 @@ func TestHostile(t *testing.T) {
 			if err == nil {
 				err = out.plan.Problem()
 			}
-			if out.took > 2*time.Second {
-				t.Errorf("took %v", out.took)
-			}
 			switch e.Expect {
 			case "reject-file":
 				if err == nil {

@@ -188,13 +188,16 @@ func (w *proposer) claim(role kequn.ColumnRole, list []string, fits func(*profil
 
 func anything(p *profile) bool { return p.filled > 0 || p.rows == 0 }
 
+// Where the name speaks, the values need only agree for the most part: what does not is rejected, and said.
+const agree = 0.6
+
 func numeric(p *profile) bool {
-	_, ok := p.numberLayout(0.9)
+	_, ok := p.numberLayout(agree)
 	return ok || p.rows == 0
 }
 
 func timely(p *profile) bool {
-	_, _, ok := p.isTime(0.85)
+	_, _, ok := p.isTime(agree)
 	return ok || p.rows == 0
 }
 
@@ -328,11 +331,13 @@ func (w *proposer) key() int {
 // settle gives every column its role within a dataset of the role.
 func (w *proposer) settle(role kequn.Role) {
 	w.claim(kequn.ColCurrency, currencyNames, func(p *profile) bool { return p.share(p.currency, 0.8) || p.rows == 0 })
+	if role != kequn.Lookup && w.o.KnownAt == "" {
+		w.claim(kequn.ColKnownAt, knownNames, timely)
+	}
 	if role.HasTime() {
-		if w.o.Time == "" && w.claim(kequn.ColTime, eventTimeNames, func(p *profile) bool { return timely(p) && !isOne(p.name, knownNames) }) < 0 {
+		if w.o.Time == "" && w.claim(kequn.ColTime, eventTimeNames, timely) < 0 {
 			w.claim(kequn.ColTime, timeNames, timely)
 		}
-		w.claim(kequn.ColKnownAt, knownNames, timely)
 		if w.o.Time == "" && w.has(kequn.ColTime) < 0 {
 			for i, p := range w.p {
 				if w.role[i] == "" && timely(p) && p.rows > 0 && !hasPart(p.name, endParts) && !isOne(p.name, birthNames) && w.has(kequn.ColTime) < 0 {
