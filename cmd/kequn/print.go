@@ -134,22 +134,26 @@ func (a *app) printPrediction(w io.Writer, p *pipeline.Prediction) {
 	if p.Task == kequn.Binary {
 		t := newTable(a.say("阶梯", "rung"), "AUC", a.say("对数损失", "log loss"), "ECE", a.say("前十分之一增益", "top-decile gain"), a.say("秒", "seconds"), "")
 		for _, m := range p.Models {
-			t.row(m.Name, figure(m.AUC, m.AUCSD, "%.4f"), figure(m.LogLoss, nil, "%.4f"), figure(m.ECE, nil, "%.4f"), figure(m.TopDecileGain, nil, "%.2f"), fmt.Sprintf("%.1f", m.FitSeconds), a.chosenMark(m.Name, p))
+			t.row(m.Name, withSpread(m.AUC, m.AUCSD, "%.4f"), withSpread(m.LogLoss, nil, "%.4f"), withSpread(m.ECE, nil, "%.4f"), withSpread(m.TopDecileGain, nil, "%.2f"), fmt.Sprintf("%.1f", m.FitSeconds), a.chosenMark(m.Name, p))
 		}
 		t.print(w)
 	} else {
 		t := newTable(a.say("阶梯", "rung"), "RMSE", "MAE", "R²", a.say("秒", "seconds"), "")
 		for _, m := range p.Models {
-			t.row(m.Name, figure(m.RMSE, m.RMSESD, "%.3f"), figure(m.MAE, nil, "%.3f"), figure(m.R2, nil, "%.4f"), fmt.Sprintf("%.1f", m.FitSeconds), a.chosenMark(m.Name, p))
+			t.row(m.Name, withSpread(m.RMSE, m.RMSESD, "%.3f"), withSpread(m.MAE, nil, "%.3f"), withSpread(m.R2, nil, "%.4f"), fmt.Sprintf("%.1f", m.FitSeconds), a.chosenMark(m.Name, p))
 		}
 		t.print(w)
 	}
 	fmt.Fprintln(w, p.Why)
 	if p.Card != nil {
-		fmt.Fprintln(w, p.Card.Verdict(a.language()))
+		fmt.Fprintf(w, "%s. %s\n", p.Card.Grade(a.language()), p.Card.Advice(a.language()))
 	}
 	for _, l := range p.Leaks {
-		fmt.Fprintf(w, a.say("疑似泄漏 %s：%s\n", "may be a leak: %s: %s\n"), l.Column, l.Evidence)
+		fmt.Fprintf(w, a.say("疑似泄漏 %s：%s", "may be a leak: %s: %s"), l.Column, l.Evidence)
+		if l.Dropped {
+			fmt.Fprint(w, a.say("（未用于训练）", " (left out of training)"))
+		}
+		fmt.Fprintln(w)
 	}
 	if len(p.Drivers) > 0 {
 		fmt.Fprintln(w, a.say("主要依据：", "what moves the score:"))
@@ -182,7 +186,7 @@ func (a *app) chosenMark(name string, p *pipeline.Prediction) string {
 	return strings.Join(marks, " ")
 }
 
-func figure(v, sd *float64, format string) string {
+func withSpread(v, sd *float64, format string) string {
 	if v == nil {
 		return "–"
 	}

@@ -2,27 +2,158 @@ package pipeline
 
 import (
 	"context"
+	"math"
+	"slices"
 
 	"kequn"
+	"kequn/internal/evaluate"
+	"kequn/internal/kernel"
+	"kequn/internal/model"
+	"kequn/internal/query"
+	"kequn/internal/table"
 )
 
 // Leak is a column that seems to know the outcome.
 type Leak struct {
-	Column     string  `json:"column"`
-	Evidence   string  `json:"evidence"`
-	AUCWith    float64 `json:"auc_with"`
-	AUCWithout float64 `json:"auc_without"`
+	Column     string   `json:"column"`
+	Evidence   string   `json:"evidence"`
+	EvidenceZH string   `json:"evidence_zh"`
+	EvidenceEN string   `json:"evidence_en"`
+	AUCWith    *float64 `json:"auc_with,omitempty"` // R² for amounts
+	AUCWithout *float64 `json:"auc_without,omitempty"`
+	Dropped    bool     `json:"dropped"` // left out of training
 }
 
 // Card is how far to trust a model.
-type Card struct{}
+type Card = evaluate.Card
 
-func (c *Card) Verdict(l kequn.Lang) string { return "" }
-func (c *Card) Grade(l kequn.Lang) string   { return "" }
-func (c *Card) Advice(l kequn.Lang) string  { return "" }
+// leakRounds bounds how often the rest is probed again after suspects were left out: one leak can hide another.
+const leakRounds = 3
 
-func (s *Shop) leaks(ctx context.Context, t *study, confirmed []string) ([]Leak, error) {
-	return []Leak{}, nil
+// leaks probes the features that no clock guards: attributes of customers, whose values may have been written at any time. What
+// customers did is cut off by its own time and cannot come from the future.
+//
+// With drop, suspects are left out of the study; else the first that nobody confirmed is an input error.
+func (s *Shop) leaks(ctx context.Context, t *study, confirmed []string, drop bool) ([]Leak, error) {
+	out := []Leak{}
+	for range leakRounds {
+		found, err := s.probe(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		fresh := false
+		for _, f := range found {
+			l := Leak{Column: f.Column, Evidence: f.Evidence.In(s.Lang), EvidenceZH: f.Evidence.In(kequn.Chinese), EvidenceEN: f.Evidence.In(kequn.English), AUCWith: f.AUCWith, AUCWithout: f.AUCWithout}
+			switch {
+			case slices.ContainsFunc(out, func(o Leak) bool { return o.Column == l.Column }):
+				continue
+			case slices.Contains(confirmed, f.Column):
+			case drop:
+				l.Dropped, fresh = true, true
+				t.leave(f.Column)
+			default:
+				return nil, kequn.Errorf(kequn.KindInput, f.Column, "may know the outcome: %s", l.Evidence).
+					WithHint("was it written down after the outcome? Then set role: ignore for its column in kequn.yaml; if not: --confirm-leak %s", f.Column)
+			}
+			out = append(out, l)
+		}
+		if !fresh {
+			break
+		}
+	}
+	return out, nil
 }
 
-func (s *Shop) card(v *view, l *learned, p *Prediction) *Card { return nil }
+func (s *Shop) probe(ctx context.Context, t *study) ([]evaluate.Leak, error) {
+	x := &table.Table{}
+	for i, f := range t.defs {
+		if unguarded(f) {
+			x.Columns = append(x.Columns, t.panel.X.Columns[i])
+		}
+	}
+	if len(x.Columns) == 0 || t.y.Task == kequn.Multiclass {
+		return nil, nil
+	}
+	// Suspects are judged beside everything else that is known, so that honest columns share what they know.
+	all, err := evaluate.Leaks(ctx, evaluate.LeakProbe{X: t.panel.X, Y: t.y, W: t.weights(), Learner: s.prober(), Seed: s.Seed, Threads: s.Threads})
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(l evaluate.Leak) bool { return x.Column(l.Column) == nil }), nil
+}
+
+// weights are 0 for rows without a known outcome.
+func (t *study) weights() []float64 {
+	w := make([]float64, t.panel.NRows())
+	for _, r := range t.rounds {
+		for _, i := range r.Train {
+			w[i] = 1
+		}
+		for _, i := range r.Test {
+			w[i] = 1
+		}
+	}
+	return w
+}
+
+// unguarded tells whether a feature reads an attribute of the customer.
+func unguarded(f query.Feature) bool {
+	found := false
+	f.Node.Walk(func(n *query.Node) { found = found || n.Op == query.Attr })
+	return found
+}
+
+// prober is a small boosted model, quick and able to find what there is; nil where the ladder has none.
+func (s *Shop) prober() model.Learner {
+	for _, l := range s.Learners {
+		if l.Name != "gbdt" {
+			continue
+		}
+		small, err := model.With(l.Learner, "trees", 40)
+		if err != nil {
+			return l.Learner
+		}
+		return small
+	}
+	return nil
+}
+
+// leave takes a feature out of the study.
+func (t *study) leave(name string) {
+	t.panel.X = t.panel.X.Drop(name)
+	t.defs = slices.DeleteFunc(slices.Clone(t.defs), func(f query.Feature) bool { return f.Name == name })
+}
+
+// maxTrainScores bounds the training rows that the card compares with the judged ones.
+const maxTrainScores = 20_000
+
+// card judges the chosen model on the rows it was not trained on.
+func (s *Shop) card(l *learned) (*Card, error) {
+	t := l.study
+	score, round, err := l.ladder.OutOfSample(l.line)
+	if err != nil {
+		return nil, err
+	}
+	in := evaluate.Input{Task: t.y.Task, Name: l.line, Model: l.choice, Later: !t.cuts.SameTime, Seed: s.Seed, Threads: s.Threads}
+	var train []int32
+	for i := range score {
+		switch {
+		case round[i] >= 0:
+			in.Judged.Y, in.Judged.Score, in.Judged.Round = append(in.Judged.Y, t.y.Y[i]), append(in.Judged.Score, score[i]), append(in.Judged.Round, round[i])
+		case kernel.HashUnit(s.Seed^kernel.ID("card"), t.panel.Customer.String(i)) < maxTrainScores/math.Max(maxTrainScores, float64(len(score))):
+			train = append(train, int32(i))
+		}
+	}
+	in.PredictRows = len(in.Judged.Y)
+	if e := l.ladder.Entry(l.line); e != nil {
+		in.FitSeconds, in.PredictSeconds, in.PeakMB = e.FitSeconds, e.PredictSeconds, e.PeakMB
+	}
+	if len(train) > 0 {
+		fitted, err := l.choice.Predict(t.panel.X.Take(train))
+		if err != nil {
+			return nil, err
+		}
+		in.Train = evaluate.Scored{Y: t.y.Take(train).Y, Score: fitted}
+	}
+	return evaluate.NewCard(in)
+}

@@ -33,6 +33,8 @@ type GoalFlags struct {
 	Models, Prefer    string
 	ConfirmLeak       []string
 	Cutoff, Out       string
+
+	dropLeaks bool // leave suspects out instead of stopping
 }
 
 // Prediction is a goal's ladder, the model chosen, and what it says of the customers.
@@ -529,7 +531,7 @@ func (s *Shop) predict(ctx context.Context, v *view, g plan.Goal, ask kequn.Cuto
 	if err != nil {
 		return nil, err
 	}
-	leaks, err := s.leaks(ctx, t, f.ConfirmLeak)
+	leaks, err := s.leaks(ctx, t, f.ConfirmLeak, f.dropLeaks)
 	if err != nil {
 		return nil, err
 	}
@@ -539,7 +541,9 @@ func (s *Shop) predict(ctx context.Context, v *view, g plan.Goal, ask kequn.Cuto
 	}
 	p := s.describe(v, l)
 	p.Leaks = leaks
-	p.Card = s.card(v, l, p)
+	if p.Card, err = s.card(l); err != nil {
+		return nil, err
+	}
 	sc, err := s.score(ctx, v, l, false)
 	if err != nil {
 		return nil, err
@@ -610,7 +614,7 @@ func (s *Shop) Backtest(ctx context.Context, f GoalFlags) (*Prediction, error) {
 	if err != nil {
 		return nil, err
 	}
-	leaks, err := s.leaks(ctx, t, f.ConfirmLeak)
+	leaks, err := s.leaks(ctx, t, f.ConfirmLeak, f.dropLeaks)
 	if err != nil {
 		return nil, err
 	}

@@ -72,7 +72,7 @@ func (s *Shop) Run(ctx context.Context, f RunFlags) (*RunResult, error) {
 				if err != nil {
 					return err
 				}
-				_, err = s.predict(ctx, now, g, cutoff, GoalFlags{})
+				_, err = s.predict(ctx, now, g, cutoff, GoalFlags{dropLeaks: true})
 				return err
 			}); err != nil {
 				return err
