@@ -207,7 +207,11 @@ func (w *world) customers(t *rapid.T) Rows {
 	if rapid.Bool().Draw(t, "customers have history") {
 		known := table.NewColumn(engine.KnownColumn, table.Time, n)
 		for range n {
-			known.Int = append(known.Int, int64(w.instant(t, "known")))
+			at := d.LoadedAt // often together, so that the later row must win
+			if rapid.Bool().Draw(t, "known apart") {
+				at = w.instant(t, "known")
+			}
+			known.Int = append(known.Int, int64(at))
 		}
 		d.Table.Columns = append(d.Table.Columns, known)
 		if rapid.Bool().Draw(t, "customers go") {
@@ -411,25 +415,42 @@ func (d *definitions) truth(depth int) *query.Node {
 	case 5:
 		return query.Apply(choose(d, "test", query.Contains, query.StartsWith, query.EndsWith, query.Matches), query.Bool, d.text(0), query.Str(choose(d, "part", "1", "p", "上", "t$")))
 	case 6:
+		if d.pick("has yes or no", 3) == 0 {
+			return query.Apply(query.Has, query.Bool, d.flag()) // missing, though as a condition it is false
+		}
 		return query.Apply(query.Has, query.Bool, choose(d, "has", d.text, d.number)(0))
 	case 7:
 		return query.Apply(op, query.Bool, d.text(0), d.text(0))
 	}
-	if d.row != "" {
-		if d.row == "events" {
-			return query.FieldOf("mobile", query.Bool)
-		}
+	if d.row == "orders" {
 		return query.Apply(op, query.Bool, d.whole(0), d.whole(0))
 	}
-	switch d.pick("customer atom", 4) {
+	if d.row != "" || d.pick("flag", 2) == 0 {
+		return d.flag()
+	}
+	switch d.pick("customer atom", 2) {
 	case 0:
-		return query.AttrOf("customers", "vip", query.Bool)
-	case 1:
-		return query.AggOf(*d.agg(query.Exists), query.Bool)
-	case 2:
 		return query.Apply(op, query.Bool, d.moment(), d.moment())
 	}
 	return d.sequence()
+}
+
+// flag draws a column or an aggregate that is yes or no by itself.
+func (d *definitions) flag() *query.Node {
+	switch {
+	case d.row == "orders":
+		return query.FieldOf("qty", query.Bool)
+	case d.row != "":
+		return query.FieldOf("mobile", query.Bool)
+	}
+	switch d.pick("flag of", 3) {
+	case 0:
+		return query.AggOf(*d.agg(query.Exists), query.Bool)
+	case 1:
+		a := query.Agg{Dataset: "events", Fn: choose(d, "fn", query.First, query.Last, query.MaxOf), Column: "mobile", Window: d.window()}
+		return query.AggOf(a, query.Bool)
+	}
+	return query.AttrOf("customers", "vip", query.Bool)
 }
 
 func (d *definitions) sequence() *query.Node {
