@@ -27,8 +27,14 @@ type ids struct {
 	limit   int64
 	scratch *scratch
 	file    *scratchFile
-	refs    [nBuckets][]ref
+	refs    [nBuckets][]spilledIDs
 	n       int64
+}
+
+// spilledIDs is a piece of a bucket on disk.
+type spilledIDs struct {
+	file *scratchFile
+	at   ref
 }
 
 const (
@@ -70,7 +76,7 @@ func (x *ids) add(id []byte, contents, row uint64, known, time int64, cust uint6
 }
 
 func (x *ids) spill() error {
-	if x.file == nil {
+	if x.file == nil || x.file.w == nil { // none yet, or it is being read
 		f, err := x.scratch.create()
 		if err != nil {
 			return err
@@ -85,7 +91,7 @@ func (x *ids) spill() error {
 		if err != nil {
 			return err
 		}
-		x.refs[k] = append(x.refs[k], at)
+		x.refs[k] = append(x.refs[k], spilledIDs{x.file, at})
 		x.buckets[k] = nil
 	}
 	x.held = 0
@@ -97,14 +103,14 @@ func (x *ids) bucket(k int) ([]uint64, error) {
 	if len(x.refs[k]) == 0 {
 		return x.buckets[k], nil
 	}
-	if x.file.w != nil {
-		if err := x.file.reading(); err != nil {
-			return nil, err
-		}
-	}
 	var out []uint64
-	for _, at := range x.refs[k] {
-		data, err := x.file.get(at)
+	for _, piece := range x.refs[k] {
+		if piece.file.w != nil {
+			if err := piece.file.reading(); err != nil {
+				return nil, err
+			}
+		}
+		data, err := piece.file.get(piece.at)
 		if err != nil {
 			return nil, err
 		}
