@@ -10,3 +10,5 @@ import (
 func TestConformance(t *testing.T) {
 	modeltest.Exercise(t, linear.Learner{}, linear.Decode, nil)
 }
+
+func FuzzDecode(f *testing.F) { modeltest.Fuzz(f, linear.Learner{}, linear.Decode) }

@@ -156,3 +156,5 @@ func TestEqualsScikitLearn(t *testing.T) {
 		}
 	}
 }
+
+func FuzzDecode(f *testing.F) { modeltest.Fuzz(f, tree.Learner{}, tree.Decode) }
