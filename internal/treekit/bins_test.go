@@ -34,7 +34,7 @@ func TestCutNumbers(t *testing.T) {
 		{"a heavy value is alone", []float64{1, 2, 3, 3, 3, 3, 4, 5}, nil, 3, []float64{2.5, 3.5}, false},
 		{"weights count", []float64{1, 2, 3, 4}, []float64{3, 1, 1, 1}, 2, []float64{1.5}, false},
 	} {
-		got := cutNumbers(c.v, newWeights(len(c.v), c.w), c.maxBins)
+		got := cutNumbers(c.v, newWeights(len(c.v), c.w), c.maxBins, &sortScratch{})
 		if !slices.Equal(got.Upper, c.upper) || got.Missing != c.missing {
 			t.Errorf("%s: got %v missing %v, want %v missing %v", c.name, got.Upper, got.Missing, c.upper, c.missing)
 		}
@@ -175,7 +175,7 @@ func TestRadixSort(t *testing.T) {
 		}
 	}
 	v[5] = math.Inf(-1)
-	keys, _ := sortedKeys(v, newWeights(len(v), nil))
+	keys, _ := (&sortScratch{}).sort(v, newWeights(len(v), nil))
 	slices.Sort(v)
 	for i, k := range keys {
 		if keyValue(k) != v[i] {

@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 
-	"kequn/internal/kernel"
 	"kequn/internal/table"
 )
 
@@ -167,12 +166,12 @@ func numberLevels[B uint8 | uint16](nLevels int, own []int32, pool int) []B {
 
 // cutNumbers gives every distinct value a bin of its own if there are no more than maxBins, and otherwise bins of about
 // equal weight.
-func cutNumbers(v []float64, w weights, maxBins int) Cut {
-	value, weight, missing := distinct(v, w)
+func cutNumbers(v []float64, w weights, maxBins int, scratch *sortScratch) Cut {
+	value, weight, missing := distinct(v, w, scratch)
 	cut := Cut{Missing: missing, NBins: min(len(value), maxBins)}
 	if len(value) <= maxBins {
 		for i := 1; i < len(value); i++ {
-			cut.Upper = append(cut.Upper, between(value[i-1], value[i]))
+			cut.Upper = append(cut.Upper, between(keyValue(value[i-1]), keyValue(value[i])))
 		}
 		return cut
 	}
@@ -182,34 +181,33 @@ func cutNumbers(v []float64, w weights, maxBins int) Cut {
 }
 
 // equalWeight returns the borders of at most maxBins bins. A value that weighs as much as an average bin gets a bin of its
-// own; the others share what is left evenly (the greedy rule of LightGBM's bin.cpp).
-func equalWeight(value []float64, weight []uint64, maxBins int) []float64 {
+// own; the others share what is left evenly (the greedy rule of LightGBM's bin.cpp). Values are keys.
+func equalWeight(value, weight []uint64, maxBins int) []float64 {
 	var total uint64
 	for _, n := range weight {
 		total += n
 	}
-	mean := float64(total) / float64(maxBins)
+	average := float64(total) / float64(maxBins)
+	heavy := func(i int) bool { return float64(weight[i]) >= average }
 	restBins, rest := maxBins, total
-	heavy := make([]bool, len(weight))
 	for i, n := range weight {
-		if float64(n) >= mean {
-			heavy[i] = true
+		if heavy(i) {
 			restBins--
 			rest -= n
 		}
 	}
-	mean = float64(rest) / float64(max(1, restBins))
+	mean := float64(rest) / float64(max(1, restBins))
 	var upper []float64
 	var inBin uint64
 	for i := 0; i+1 < len(value) && len(upper) < maxBins-1; i++ {
-		if !heavy[i] {
+		if !heavy(i) {
 			rest -= weight[i]
 		}
 		inBin += weight[i]
-		if heavy[i] || float64(inBin) >= mean || (heavy[i+1] && float64(inBin) >= mean/2) {
-			upper = append(upper, between(value[i], value[i+1]))
+		if heavy(i) || float64(inBin) >= mean || (heavy(i+1) && float64(inBin) >= mean/2) {
+			upper = append(upper, between(keyValue(value[i]), keyValue(value[i+1])))
 			inBin = 0
-			if !heavy[i] {
+			if !heavy(i) {
 				restBins--
 				mean = float64(rest) / float64(max(1, restBins))
 			}
@@ -236,35 +234,21 @@ func between(lo, hi float64) float64 {
 	return mid
 }
 
-// distinct returns the different values in increasing order with the weight of each.
-func distinct(v []float64, w weights) (value []float64, weight []uint64, missing bool) {
-	if w.unit == nil {
-		keys, absent := sortedKeys(v, w)
-		for i := 0; i < len(keys); {
-			j := i + 1
-			for j < len(keys) && keys[j] == keys[i] {
-				j++
+// distinct returns the keys of the different values in increasing order with the weight of each. Both lie in scratch.
+func distinct(v []float64, w weights, scratch *sortScratch) (value, weight []uint64, missing bool) {
+	keys, unit := scratch.sort(v, w)
+	n := 0
+	for i := 0; i < len(keys); {
+		key, sum := keys[i], uint64(0)
+		for ; i < len(keys) && keys[i] == key; i++ {
+			if w.unit == nil {
+				sum++
+			} else {
+				sum += unit[i]
 			}
-			value, weight = append(value, keyValue(keys[i])), append(weight, uint64(j-i))
-			i = j
 		}
-		return value, weight, absent
+		keys[n], unit[n] = key, sum
+		n++
 	}
-	held := make([]float64, w.n)
-	for k := range held {
-		held[k] = v[w.row(k)]
-	}
-	for _, k := range kernel.Argsort(held) {
-		x, n := held[k], w.of(int(k))
-		if x != x {
-			missing = true
-			break // NaN comes last
-		}
-		if last := len(value) - 1; last >= 0 && value[last] == x {
-			weight[last] += n
-		} else {
-			value, weight = append(value, x+0), append(weight, n)
-		}
-	}
-	return value, weight, missing
+	return keys[:n], unit[:n], len(keys) < w.n
 }

@@ -41,9 +41,9 @@ type boosted struct {
 
 func newBooster(ctx context.Context, l Learner, y model.Outcome, w []float64, bins *treekit.Bins, inputs *table.Table) *booster {
 	b := &booster{
-		ctx: ctx, l: l, bins: bins, w: w, kind: kindOf(w), objective: objectiveOf(y, w),
-		grower: newGrower(ctx, l, bins, w), derivatives: make([]derivative, len(y.Y)),
+		ctx: ctx, l: l, bins: bins, w: w, kind: kindOf(w), objective: objectiveOf(y, w), derivatives: make([]derivative, len(y.Y)),
 	}
+	b.grower = newGrower(ctx, l, bins, &b.kind)
 	if l.RowShare < 1 || l.Patience > 0 {
 		b.hash = model.RowHash(inputs, l.Seed)
 	}
@@ -155,8 +155,11 @@ func (b *booster) heldOutLoss() float64 {
 // addTree grows a tree for output k and adds it to the scores. A tree without questions is not kept.
 func (b *booster) addTree(round, k int) error {
 	n := b.bins.NRows
-	kernel.Parallel(n, b.l.Threads, rowGrain, func(lo, hi int) { b.objective.gradient(k, lo, hi, b.score, b.derivatives) })
-	f := quantise(b.derivatives, b.kind, b.grower.gh, b.l.Threads)
+	e := kernel.Reduce(n, b.l.Threads, rowGrain, func(lo, hi int) extent {
+		b.objective.gradient(k, lo, hi, b.score, b.derivatives)
+		return extentOf(b.derivatives, b.kind, lo, hi)
+	}, extent.join)
+	f := quantise(b.derivatives, e, b.kind, b.grower.gh, b.l.Threads)
 	rows, all := b.sampleRows(round)
 	if rows == 0 {
 		return nil

@@ -19,7 +19,7 @@ type grower struct {
 	ctx     context.Context
 	l       Learner
 	bins    *treekit.Bins
-	w       []float64
+	kind    *weightKind
 	counter *counter
 	gh      []int64
 	rows    []int32 // of all leaves
@@ -38,9 +38,9 @@ type grower struct {
 // histogramMemory is what the histograms of waiting leaves may take. Beyond, they are dropped and counted again.
 const histogramMemory = 256 << 20
 
-func newGrower(ctx context.Context, l Learner, bins *treekit.Bins, w []float64) *grower {
+func newGrower(ctx context.Context, l Learner, bins *treekit.Bins, kind *weightKind) *grower {
 	g := &grower{
-		ctx: ctx, l: l, bins: bins, w: w, counter: newCounter(bins, l.Threads),
+		ctx: ctx, l: l, bins: bins, kind: kind, counter: newCounter(bins, l.Threads),
 		gh: make([]int64, bins.NRows), rows: make([]int32, bins.NRows), spare: make([]int32, bins.NRows),
 	}
 	g.finder = finder{cuts: bins.Cuts, layout: g.counter.layout}
@@ -97,7 +97,7 @@ func (g *grower) grow(n int, all bool, f fixed, r rules) (*grown, error) {
 		sumG += c.g
 		sumH += c.h
 	}
-	root.sums = r.sumsOf(sumG, sumH, g.weight(0, n))
+	root.sums = r.sumsOf(sumG, sumH, g.kind.sum(g.rows[:n], g.l.Threads))
 	t := &grown{}
 	leaves := []*leaf{root}
 	waiting := &leafHeap{}
@@ -147,20 +147,15 @@ func (g *grower) split(l *leaf, node int32, nextID int) (left, right *leaf) {
 	r := &g.finder.rules
 	left = &leaf{id: l.id, lo: l.lo, hi: mid, depth: l.depth + 1, parent: node, l2: s.l2}
 	right = &leaf{id: nextID, lo: mid, hi: l.hi, depth: l.depth + 1, parent: node, right: true, l2: s.l2}
-	left.sums = r.sumsOf(s.g, s.h, g.weight(left.lo, left.hi))
-	right.sums = r.sumsOf(l.g-s.g, l.h-s.h, g.weight(right.lo, right.hi))
+	var weight float64 // of the left rows; exact, so that it does not matter which side is added up
+	if mid-l.lo < l.hi-mid {
+		weight = g.kind.sum(g.rows[l.lo:mid], g.l.Threads)
+	} else {
+		weight = l.weight - g.kind.sum(g.rows[mid:l.hi], g.l.Threads)
+	}
+	left.sums = r.sumsOf(s.g, s.h, weight)
+	right.sums = r.sumsOf(l.g-s.g, l.h-s.h, l.weight-weight)
 	return left, right
-}
-
-func (g *grower) weight(lo, hi int) float64 {
-	if g.w == nil {
-		return float64(hi - lo)
-	}
-	sum := 0.0
-	for _, r := range g.rows[lo:hi] {
-		sum += g.w[r]
-	}
-	return sum
 }
 
 func (g *grower) mayGrow(l *leaf) bool {

@@ -31,7 +31,7 @@ func (l link) apply(score []float64, nOut int) {
 	switch l {
 	case logistic:
 		for i, s := range score {
-			score[i] = sigmoid(s)
+			score[i] = 1 / (1 + math.Exp(-s))
 		}
 	case softmax:
 		for i := 0; i < len(score); i += nOut {
@@ -174,7 +174,7 @@ func (o *crossEntropy) prepare(lo, hi int, score [][]float64) {
 func (o *crossEntropy) gradient(k, lo, hi int, score [][]float64, out []derivative) {
 	factor := float64(o.nClasses) / float64(max(1, o.nClasses-1))
 	for i := lo; i < hi; i++ {
-		p := math.Exp(score[k][i] - o.lse[i])
+		p := exp(score[k][i] - o.lse[i])
 		g := p
 		if int(o.y[i]) == k {
 			g--
@@ -190,8 +190,6 @@ func (o *crossEntropy) loss(i int, score [][]float64) float64 {
 	}
 	return logSumExp(row) - row[int(o.y[i])]
 }
-
-func sigmoid(s float64) float64 { return 1 / (1 + math.Exp(-s)) }
 
 // softplus returns log(1 + e^s).
 func softplus(s float64) float64 {

@@ -14,7 +14,7 @@ import (
 // so that one addition adds both, and no order of rows or threads changes a sum. (A float64 sum of tens of thousands of
 // rows has a random last digit; two splits of equal gain then swap from run to run.)
 //
-// A number is rounded to nearest with `bits` bits for the largest of the tree. 32 bits hold the sum of 2^(31−bits) rows;
+// A number is rounded to nearest with `bits` bits for the largest of the tree. 32 bits hold the sum of nearly 2^(31−bits) rows;
 // after that many, a histogram is poured into float64 cells, which hold whole numbers up to 2⁵³ exactly. 16 bits make the
 // error of a row's gradient at most 1/131072 of the largest, which is far below the noise of any split; but where the
 // largest is far above the usual (rare positives, heavy tails) more are taken, up to 26, and beyond 20 rows are added to
@@ -23,7 +23,7 @@ const (
 	fewestBits = 16
 	mostBits   = 20 // packed: 2,048 rows between two pours cost a tenth of the additions
 	exactBits  = 26
-	smallCount = 16 // whole weights up to this multiply a row's rounded numbers, so that weight 2 is exactly the row twice
+	smallCount = 8 // whole weights up to this multiply a row's rounded numbers, so that weight 2 is exactly the row twice
 )
 
 // fixed is the whole-number form of a tree's gradients.
@@ -38,42 +38,76 @@ type weightKind struct {
 	w     []float64
 	whole bool // small whole numbers
 	most  float64
+
+	// units are the weights as multiples of unit, to add up the weight of a leaf in any order.
+	units []uint32
+	unit  float64
 }
 
 func kindOf(w []float64) weightKind {
-	k := weightKind{w: w, whole: true, most: 1}
+	k := weightKind{w: w, whole: true, most: 1, unit: 1}
+	if w == nil {
+		return k
+	}
+	most := 0.0
 	for _, v := range w {
 		k.whole = k.whole && v == math.Trunc(v) && v <= smallCount
-		k.most = max(k.most, v)
+		most = max(most, v)
+	}
+	k.most = max(k.most, most)
+	if !k.whole {
+		k.unit = unitOf(most, 31)
+	}
+	k.units = make([]uint32, len(w))
+	for i, v := range w {
+		k.units[i] = uint32(math.RoundToEven(v / k.unit))
 	}
 	return k
 }
 
+// sum returns the weight of rows.
+func (k *weightKind) sum(rows []int32, threads int) float64 {
+	if k.units == nil {
+		return float64(len(rows))
+	}
+	return k.unit * float64(kernel.Reduce(len(rows), threads, rowGrain, func(lo, hi int) (sum uint64) {
+		for _, r := range rows[lo:hi] {
+			sum += uint64(k.units[r])
+		}
+		return sum
+	}, func(a, b uint64) uint64 { return a + b }))
+}
+
+// extent is what rounding has to know of a tree's gradients: the largest, and the mean of |g|.
 type extent struct{ g, h, sumG, sumW float64 }
 
-// quantise rounds the derivatives, which are per unit of weight, in place of gh's old content.
-func quantise(d []derivative, wk weightKind, gh []int64, threads int) fixed {
-	w := wk.w
-	e := kernel.Reduce(len(d), threads, rowGrain, func(lo, hi int) (e extent) {
-		for i := lo; i < hi; i++ {
-			g, h, v := math.Abs(float64(d[i].g)), float64(d[i].h), 1.0
-			if w != nil {
-				if v = w[i]; v == 0 {
-					continue
-				}
-				if !wk.whole {
-					g, h = g*v, h*v
-				}
-			}
-			e.g, e.h = max(e.g, g), max(e.h, h)
-			e.sumG += g
-			e.sumW++
-		}
-		return e
-	}, func(a, b extent) extent {
-		return extent{max(a.g, b.g), max(a.h, b.h), a.sumG + b.sumG, a.sumW + b.sumW}
-	})
+func (a extent) join(b extent) extent {
+	return extent{max(a.g, b.g), max(a.h, b.h), a.sumG + b.sumG, a.sumW + b.sumW}
+}
 
+// extentOf looks at rows [lo, hi).
+func extentOf(d []derivative, wk weightKind, lo, hi int) (e extent) {
+	w := wk.w
+	for i := lo; i < hi; i++ {
+		g, h := math.Abs(float64(d[i].g)), float64(d[i].h)
+		if w != nil {
+			if w[i] == 0 {
+				continue
+			}
+			if !wk.whole {
+				g, h = g*w[i], h*w[i]
+			}
+		}
+		e.g, e.h = max(e.g, g), max(e.h, h)
+		e.sumG += g
+		e.sumW++
+	}
+	return e
+}
+
+// quantise rounds the derivatives, which are per unit of weight, into gh.
+func quantise(d []derivative, e extent, wk weightKind, gh []int64, threads int) fixed {
+	w := wk.w
 	// Enough bits that the mean gradient has eight of them.
 	need := fewestBits
 	if e.sumG > 0 {
@@ -88,7 +122,7 @@ func quantise(d []derivative, wk weightKind, gh []int64, threads int) fixed {
 	if wk.whole && w != nil {
 		most = 1 << bits.Len(uint(wk.most)-1)
 	}
-	f.pour = 1 << (31 - nBits) / most
+	f.pour = 1<<(31-nBits)/most - 1 // one less, for +2³¹ does not fit
 	f.gUnit, f.hUnit = unitOf(e.g, nBits), unitOf(e.h, nBits)
 	gScale, hScale := 1/f.gUnit, 1/f.hUnit
 	kernel.Parallel(len(d), threads, rowGrain, func(lo, hi int) {
