@@ -157,6 +157,7 @@ func (f *filter) mayHold(h uint64) bool {
 // verdict says what becomes of the rows of a load.
 type verdict struct {
 	first     int64    // sequence number of the load's first row
+	end       int64    // behind that of the last
 	drop      []uint64 // bit i: row first+i is not kept
 	duplicate int64
 	rejected  []Reject
@@ -171,10 +172,11 @@ type rowMoment struct {
 }
 
 func newVerdict(first, rows int64) *verdict {
-	return &verdict{first: first, drop: make([]uint64, (rows+63)/64)}
+	return &verdict{first: first, end: first + rows, drop: make([]uint64, (rows+63)/64)}
 }
 
-func (v *verdict) isNew(seq int64) bool { return seq >= v.first }
+// isNew tells a row of the load from older ones and from marks, whose numbers lie before and behind.
+func (v *verdict) isNew(seq int64) bool { return seq >= v.first && seq < v.end }
 
 func (v *verdict) dropped(seq int64) bool {
 	i := seq - v.first
