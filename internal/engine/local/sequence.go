@@ -128,6 +128,7 @@ type candidate struct {
 // The maximum over the gap is kept in a queue of falling begins, so the time is O(items · steps).
 type matcher struct {
 	items  []item
+	spare  []item
 	queues [][]candidate
 	heads  []int
 	texts  *table.Dict // values that rows of different dictionaries share
@@ -140,11 +141,16 @@ func (w *worker) sequence(s *sequence) {
 	for k := range w.p.cutoffs {
 		for i := range w.nCustomers {
 			m.items = m.items[:0]
+			out[k*w.nCustomers+i] = 0
+			if !w.canMatch(s, k, i) {
+				continue
+			}
 			reach := uint64(0)
 			for pi := range s.parts {
+				before := len(m.items)
 				reach |= w.collect(s, &s.parts[pi], k, i)
+				m.merge(before)
 			}
-			out[k*w.nCustomers+i] = 0
 			if reach == 1<<s.nSteps-1 && m.match(s, w) {
 				out[k*w.nCustomers+i] = 1
 			}
@@ -152,18 +158,54 @@ func (w *worker) sequence(s *sequence) {
 	}
 }
 
-// collect adds a customer's rows of one dataset that matter, and returns which steps they are.
-func (w *worker) collect(s *sequence, p *seqPart, k, i int) (reach uint64) {
+// rowsOf returns a customer's rows of one dataset in the sequence's window.
+func (w *worker) rowsOf(s *sequence, p *seqPart, k, i int) (v *view, lo, hi int32) {
 	b := w.blocks[p.source]
-	v, kk := b.future, k
+	v = b.future
 	if !s.future {
 		v = b.past[0]
 		if len(b.past) > 1 {
-			v, kk = b.past[k], 0
+			v, k = b.past[k], 0
 		}
 	}
 	nc := w.nCustomers
-	lo, hi := v.at[v.grid.lo[p.window][kk]*nc+i], v.at[v.grid.hi[p.window][kk]*nc+i]
+	return v, v.at[v.grid.lo[p.window][k]*nc+i], v.at[v.grid.hi[p.window][k]*nc+i]
+}
+
+// canMatch tells whether a customer has rows for every step at all.
+func (w *worker) canMatch(s *sequence, k, i int) bool {
+	for pi := range s.parts {
+		p := &s.parts[pi]
+		if _, lo, hi := w.rowsOf(s, p, k, i); len(p.steps) > 0 && lo == hi {
+			return false
+		}
+	}
+	return true
+}
+
+// merge puts the items from mid on among those before it, by time; of the same time, those before come first.
+func (m *matcher) merge(mid int) {
+	if mid == 0 || mid == len(m.items) || m.items[mid-1].time <= m.items[mid].time {
+		return
+	}
+	m.spare = append(m.spare[:0], m.items[:mid]...)
+	a, b, out := m.spare, m.items[mid:], m.items
+	for i := range out {
+		switch {
+		case len(a) == 0:
+			return // the rest is in place
+		case len(b) > 0 && b[0].time < a[0].time:
+			out[i], b = b[0], b[1:]
+		default:
+			out[i], a = a[0], a[1:]
+		}
+	}
+}
+
+// collect adds a customer's rows of one dataset that matter, and returns which steps they are.
+func (w *worker) collect(s *sequence, p *seqPart, k, i int) (reach uint64) {
+	b := w.blocks[p.source]
+	v, lo, hi := w.rowsOf(s, p, k, i)
 	holds := func(filter int, row int32) bool { return filter < 0 || b.filters.vecs[filter].bit[row] }
 	for r := lo; r < hi; r++ {
 		row := r
@@ -215,9 +257,6 @@ func (w *worker) sameOf(b *rowBlock, ref int, row int32) (uint64, bool) {
 }
 
 func (m *matcher) match(s *sequence, w *worker) bool {
-	if len(s.parts) > 1 {
-		sort.SliceStable(m.items, func(i, j int) bool { return m.items[i].time < m.items[j].time })
-	}
 	no := int32(-1)
 	for j := range m.items {
 		it := &m.items[j]
