@@ -175,9 +175,16 @@ func (r *Result) cook(scores func(*rung) ([]float64, metric.Calibration), rows [
 		}
 		all = append(all, c)
 	}
+	n := 0
+	for _, ok := range known {
+		if ok {
+			n++
+		}
+	}
+	keep := r.enoughOf(n)
 	var at, of []int32 // places in rows, and the rows there
 	for i, ok := range known {
-		if ok {
+		if ok && keep(rows[i]) {
 			at, of = append(at, int32(i)), append(of, rows[i])
 		}
 	}

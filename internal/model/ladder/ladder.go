@@ -45,6 +45,7 @@ type Options struct {
 	Seed     uint64
 	Threads  int           // 0: all processors
 	Budget   time.Duration // of everything Run does and of the final fit; 0: no limit
+	Left     time.Duration // of the budget, by the clock when Run begins; 0: all. The plan does not depend on it
 	NoAuto   bool          // only the rungs by themselves
 	Plan     *Plan         // replay this plan, without a clock
 	Progress func(done, of float64, doing string)
@@ -67,7 +68,8 @@ type Result struct {
 	began time.Time
 	rungs []*rung
 	auto  *outOfSample
-	round []int32 // of each row, -1 where it was not judged
+	round []int32  // of each row, -1 where it was not judged
+	hash  []uint64 // of each row's values, in large tables
 }
 
 // Entry is one line of the ladder.
@@ -106,6 +108,7 @@ func Run(ctx context.Context, in Input, o Options) (*Result, error) {
 	if err := r.prepare(); err != nil {
 		return nil, err
 	}
+	r.setHash()
 	if o.Plan != nil {
 		r.Plan = *o.Plan
 	} else {

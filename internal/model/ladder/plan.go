@@ -64,6 +64,9 @@ const (
 // few is the number of rows of the rarer class below which only simple rungs are worth trying.
 const few = 30
 
+// MakePlan returns the plan that [Run] sets out with: callers can see beforehand what a budget leaves room for.
+func MakePlan(in Input, o Options) Plan { return makePlan(in, o) }
+
 func makePlan(in Input, o Options) Plan {
 	train := 0
 	for _, r := range in.Rounds {
@@ -191,5 +194,9 @@ func (r *Result) deadline() (time.Time, bool) {
 	if r.o.Budget <= 0 || r.o.Plan != nil {
 		return time.Time{}, false
 	}
-	return r.began.Add(r.o.Budget * 85 / 100), true
+	left := r.o.Budget
+	if r.o.Left > 0 {
+		left = r.o.Left
+	}
+	return r.began.Add(left * 85 / 100), true
 }

@@ -51,7 +51,7 @@ func TimeRound(cutoff []int32, train, judge []int32) Round {
 }
 
 // Folds cuts the rows into k folds by a hash of their values, so that neither their order nor that of columns matters and equal
-// rows lie in one fold. Rows of one group stay together; without groups, each fold has its share of each class (or of each
+// rows lie in one fold, as long as they are less than a fifth of its share of their class. Rows of one group stay together; without groups, each fold has its share of each class (or of each
 // tenth of the amounts).
 func Folds(x *table.Table, y model.Outcome, group []int64, k int, seed uint64) []int32 {
 	fold := make([]int32, x.NRows())
@@ -83,10 +83,16 @@ func Folds(x *table.Table, y model.Outcome, group []int64, k int, seed uint64) [
 		}
 		return int(a - b)
 	})
-	next := int32(-1)
+	size := make([]int, slices.Max(append(stratum, 0))+1)
+	for _, s := range stratum {
+		size[s]++
+	}
+	next, run := int32(-1), 0
 	for j, i := range order {
-		if j == 0 || hash[i] != hash[order[j-1]] || stratum[i] != stratum[order[j-1]] {
-			next = (next + 1) % int32(k)
+		run++
+		// Where a table has few different rows, whole lots of them in one fold would make folds of one class each.
+		if j == 0 || hash[i] != hash[order[j-1]] || stratum[i] != stratum[order[j-1]] || run > max(1, size[stratum[i]]/(5*k)) {
+			next, run = (next+1)%int32(k), 1
 		}
 		fold[i] = next
 	}

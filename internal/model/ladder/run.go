@@ -96,7 +96,7 @@ func (r *Result) climb(ctx context.Context) error {
 			tried++
 		}
 	}
-	if tried == 0 && r.StoppedBy == "" {
+	if tried == 0 && r.StoppedBy == "" && r.o.Plan == nil {
 		for _, g := range r.rungs[1:] {
 			return kequn.Errorf(kequn.KindNotEnough, "", "no model could be trained: %s: %s", g.named.Name, g.failed)
 		}
@@ -247,12 +247,19 @@ func (r *Result) calibrate() {
 	})
 }
 
-// calibration chooses a calibration for scores of the given rows; NaN scores are left out.
+// calibration chooses a calibration for scores of the given rows; NaN scores are left out, and of very many rows most.
 func (r *Result) calibration(score []float64, rows []int32) metric.Calibration {
+	n := 0
+	for i := range rows {
+		if !math.IsNaN(score[i]) {
+			n++
+		}
+	}
+	keep := r.enoughOf(n)
 	var y, p, w []float64
 	var group []int64
 	for i, row := range rows {
-		if math.IsNaN(score[i]) {
+		if math.IsNaN(score[i]) || !keep(row) {
 			continue
 		}
 		y, p = append(y, r.in.Y.Y[row]), append(p, score[i])

@@ -51,6 +51,9 @@ func (r *Result) what(l kequn.Lang) string {
 	if r.Task == kequn.Binary {
 		return fmt.Sprintf(l.Pick("其中 %d 个正例", "%d of them positive"), r.Positives)
 	}
+	if r.Task == kequn.Multiclass {
+		return fmt.Sprintf(l.Pick("%d 个类别", "%d classes"), r.in.Y.NOut())
+	}
 	return l.Pick("数值结果", "an amount to predict")
 }
 
@@ -70,6 +73,9 @@ func (r *Result) reach(l kequn.Lang, e *Entry) string {
 	}
 	switch r.Task {
 	case kequn.Binary:
+		if e.AUCSD == nil { // one round
+			return fmt.Sprintf(l.Pick("AUC %.4f，对数损失 %.4f", "AUC %.4f, log loss %.4f"), num(e.AUC), num(e.LogLoss))
+		}
 		return fmt.Sprintf(l.Pick("AUC %.4f ± %.4f，对数损失 %.4f", "AUC %.4f ± %.4f, log loss %.4f"), num(e.AUC), num(e.AUCSD), num(e.LogLoss))
 	case kequn.Regression:
 		return fmt.Sprintf(l.Pick("RMSE %.4g，R² %.3f", "RMSE %.4g, R² %.3f"), num(e.RMSE), num(e.R2))
