@@ -112,17 +112,14 @@ func (c *contents) text(slot int, d *table.Dict, code int32) uint64 {
 	return s.of[code]
 }
 
-// row hashes one row. Customer, time, id and all fields count.
+// row hashes one row: customer, time and all fields. Rows are compared with others of the same id only, or have none.
 func (c *contents) row(b *block, r int) uint64 {
 	h := kernel.Mix(c.seed ^ uint64(b.timeOf(r)))
 	if b.cust != nil {
 		h = kernel.Mix(h ^ c.text(0, b.cust.Dict, b.cust.Code[r]))
 	}
-	if b.id != nil {
-		h = kernel.Mix(h ^ c.text(1, b.id.Dict, b.id.Code[r]))
-	}
 	for i, f := range b.fields {
-		h = kernel.Mix(h ^ c.value(i+2, f, r))
+		h = kernel.Mix(h ^ c.value(i+1, f, r))
 	}
 	return h
 }

@@ -272,7 +272,11 @@ func (b *buffer) addText(to, from *table.Column, rows []int32, slot int) {
 			continue
 		}
 		b.text = appendPlain(b.text[:0], from, int(r))
-		to.AppendBytes(b.text)
+		if to.Dict == b.id {
+			to.Code = append(to.Code, to.Dict.Push(b.text))
+		} else {
+			to.AppendBytes(b.text)
+		}
 	}
 }
 
@@ -310,7 +314,11 @@ func (b *buffer) addMapped(to, from *table.Column, rows []int32, slot int, f fun
 			if f != nil {
 				text = f(text)
 			}
-			k = to.Dict.Intern(text) + 1
+			if to.Dict == b.id {
+				k = to.Dict.Push(text) + 1 // ids hardly repeat
+			} else {
+				k = to.Dict.Intern(text) + 1
+			}
 			m.to[code] = k
 		}
 		to.Code = append(to.Code, k-1)

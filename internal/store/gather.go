@@ -86,6 +86,20 @@ func (g *gatherer) text(slot int, f field, blocks []*block, picks []pick, column
 	return out
 }
 
+// ids gathers the id column, whose texts hardly repeat: its dictionary may hold a text twice.
+func (g *gatherer) ids(blocks []*block, picks []pick) *table.Column {
+	out := &table.Column{Name: idColumn, Kind: table.Text, Code: make([]int32, 0, len(picks)), Dict: table.NewDict()}
+	for _, p := range picks {
+		c := blocks[p.b].id
+		if c == nil || c.Code[p.r] < 0 {
+			out.Code = append(out.Code, -1)
+			continue
+		}
+		out.Code = append(out.Code, out.Dict.Push(c.Dict.Bytes(int(c.Code[p.r]))))
+	}
+	return out
+}
+
 // integers gathers integers; blocks for which column is nil give the filler.
 func (g *gatherer) integers(blocks []*block, picks []pick, filler int64, column func(*block) []int64) []int64 {
 	g.ints = g.ints[:0]
@@ -108,7 +122,7 @@ func (g *gatherer) field(i int, f field, blocks []*block, picks []pick) *table.C
 	get := func(b *block) *table.Column { return b.fields[i] }
 	switch {
 	case f.Kind.InCode():
-		return g.text(i+2, f, blocks, picks, get)
+		return g.text(i+1, f, blocks, picks, get)
 	case f.Kind == table.Number:
 		g.nums = g.nums[:0]
 		for _, b := range blocks {
@@ -169,8 +183,7 @@ func (g *gatherer) columns(l *layout, blocks []*block, picks []pick, known, gone
 	}
 	ints(seqColumn, table.Integer, seqs(picks))
 	if l.hasID {
-		f := field{column: column{Name: idColumn, Kind: table.Text}}
-		out = append(out, g.text(1, f, blocks, picks, func(b *block) *table.Column { return b.id }))
+		out = append(out, g.ids(blocks, picks))
 	}
 	if gone {
 		v := make([]int64, len(picks))
@@ -192,7 +205,7 @@ func (g *gatherer) clear(l *layout, blocks []*block, picks []pick) []*table.Colu
 	var out []*table.Column
 	for i, f := range l.clear {
 		f.Kind = table.Text
-		out = append(out, g.text(2+len(l.fields)+i, f, blocks, picks, func(b *block) *table.Column {
+		out = append(out, g.text(1+len(l.fields)+i, f, blocks, picks, func(b *block) *table.Column {
 			if b.clear == nil {
 				return nil
 			}
@@ -215,7 +228,7 @@ func (g *gatherer) take(l *layout, blocks []*block, picks []pick, known bool) *b
 		out.known = g.integers(blocks, picks, table.Missing, func(b *block) []int64 { return b.known })
 	}
 	if l.hasID {
-		out.id = g.text(1, textField, blocks, picks, func(b *block) *table.Column { return b.id })
+		out.id = g.ids(blocks, picks)
 	}
 	for i, f := range l.fields {
 		out.fields = append(out.fields, g.field(i, f, blocks, picks))

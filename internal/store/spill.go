@@ -281,7 +281,7 @@ func (l *layout) readBlock(in []byte, n int, known bool) (*block, error) {
 			k := int(binary.LittleEndian.Uint32(size[:]))
 			lengths := cut(4 * k)
 			for ; len(lengths) >= 4 && !bad; lengths = lengths[4:] {
-				c.Dict.Intern(cut(int(binary.LittleEndian.Uint32(lengths))))
+				c.Dict.Push(cut(int(binary.LittleEndian.Uint32(lengths))))
 			}
 		case f.Kind == table.Number:
 			c.Num = make([]float64, n)

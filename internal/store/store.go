@@ -118,6 +118,32 @@ func Open(dir string, o Options) (*Workspace, error) {
 	return w, nil
 }
 
+// Exists tells whether there is a workspace in a folder.
+func Exists(dir string) bool {
+	w := prepare(dir, Options{})
+	_, err := w.fs.size(w.path("workspace.json"))
+	return err == nil
+}
+
+// RemoveEmpty removes the workspace if nothing was ever written to it and it has no key, so that a first load that was
+// refused leaves nothing behind. It does nothing to any other workspace, or while somebody else holds the lock.
+func (w *Workspace) RemoveEmpty() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.keys != nil || w.holds > 0 {
+		return nil
+	}
+	l, err := w.fs.lock(w.path("lock"))
+	if err != nil {
+		return nil
+	}
+	defer l.unlock()
+	if names, err := w.fs.list(w.path("manifests")); err != nil || len(names) > 0 {
+		return nil
+	}
+	return diskError(w.fs.removeAll(w.dir))
+}
+
 func prepare(dir string, o Options) *Workspace {
 	if o.Memory <= 0 {
 		o.Memory = defaultMemory

@@ -129,3 +129,11 @@ func (d *Dict) Data() []byte { return d.data }
 
 // Size returns how many bytes of memory the dictionary holds.
 func (d *Dict) Size() int { return cap(d.data) + 8*cap(d.end) + 8*cap(d.slots) }
+
+// Push adds b as the next text without looking whether it is there, which spares most of the cost where texts hardly
+// repeat. Find and Intern must not be used on the dictionary afterwards.
+func (d *Dict) Push(b []byte) int32 {
+	d.data = append(d.data, b...)
+	d.end = append(d.end, len(d.data))
+	return int32(len(d.end) - 1)
+}
