@@ -45,6 +45,9 @@ func profileColumn(s *sample, name string, column int) *profile {
 		if isMissingWord(v) || len(v) == 1 && v[0] == '?' || len(v) == 3 && (string(v) == "NaN" || string(v) == "nan") {
 			continue
 		}
+		if _, why := parseNumber(v, stylePlain); why == Infinite || why == NumberOverflow {
+			continue // a number that is none: one of them does not make words of the others
+		}
 		p.filled++
 		p.letters += len(v)
 		// Values repeat; each different one is looked at once and counted from then on would need a map per property, so

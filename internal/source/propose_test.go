@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -299,7 +300,7 @@ func TestFlat(t *testing.T) {
 	for _, c := range out.Columns {
 		kinds = append(kinds, c.Name+"="+c.Kind.String())
 	}
-	if got := strings.Join(kinds, " "); got != "id=number age=number score=category when=category answer=category code=category note=category" {
+	if got := strings.Join(kinds, " "); got != "id=number age=number score=number when=category answer=category code=category note=category" {
 		t.Error(got)
 	}
 	if out.NRows() != 3 || fmt.Sprint(info.Row) != "[0 1 3]" || info.Counts.Rejected != 1 || !out.Column("age").IsMissing(1) {
@@ -419,5 +420,28 @@ func TestCancelAndErrors(t *testing.T) {
 	}
 	if _, err := f.Read(context.Background(), []Column{{Name: "nam"}}, nil, nil); err == nil || !strings.Contains(err.Error(), `no column "nam"`) {
 		t.Errorf("unknown column: %v", err)
+	}
+}
+
+// Infinities and numbers beyond float64 do not make words of a column of numbers: they become missing, and are counted.
+func TestFlatNumbersBeyond(t *testing.T) {
+	out, info, err := ReadFlat(context.Background(), write(t, "z.csv", "a,big,signed\n1,1e400,inf\n2,5,3\n3,6,-Inf\n4,7,1\n"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for j, missing := range map[int][]int{1: {0}, 2: {0, 2}} {
+		c := out.Columns[j]
+		if c.Kind != table.Number {
+			t.Errorf("%s is %s", c.Name, c.Kind)
+			continue
+		}
+		for i := range c.Len() {
+			if c.IsMissing(i) != slices.Contains(missing, i) {
+				t.Errorf("%s: row %d is %v", c.Name, i, c.Num[i])
+			}
+		}
+	}
+	if len(info.Counts.Warnings) != 2 || info.Counts.Warnings[0].Rows != 1 || info.Counts.Warnings[1].Rows != 2 {
+		t.Errorf("warnings %+v", info.Counts.Warnings)
 	}
 }
