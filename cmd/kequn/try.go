@@ -96,11 +96,11 @@ func (a *app) printTry(w io.Writer, r *pipeline.TryResult) {
 	}
 	fmt.Fprintf(w, "\n%s\n", r.Why)
 	for _, l := range r.Leaks {
-		fmt.Fprintf(w, a.say("\n警告：列 %s 可能泄漏了结果（%s）。", "\nwarning: column %s may know the outcome (%s)."), l.Column, l.Evidence)
+		fmt.Fprintf(w, a.say("\n警告：列 %s 可能泄漏了结果。%s", "\nwarning: column %s may know the outcome: %s"), l.Column, l.Evidence)
 		if l.AUCWith != nil && l.AUCWithout != nil {
 			fmt.Fprintf(w, a.say(" AUC %.4f，去掉后 %.4f。", " AUC %.4f, without it %.4f."), *l.AUCWith, *l.AUCWithout)
 		}
-		fmt.Fprintf(w, a.say("如果决策时还不知道它，请用 --drop %s。\n", " If it is not known when you decide, use --drop %s.\n"), l.Column)
+		fmt.Fprintf(w, a.say("如果决策时还不知道它，请用 --drop %s。\n", " If it is not known when you decide: --drop %s.\n"), l.Column)
 	}
 	if len(r.Notes) > 0 {
 		fmt.Fprintln(w)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"kequn"
+	"kequn/internal/evaluate"
+	"kequn/internal/kernel"
 	"kequn/internal/metric"
 	"kequn/internal/model"
 	"kequn/internal/model/ladder"
@@ -44,29 +46,30 @@ var laterModels = []string{"forest", "additive", "svm", "mlp"}
 
 // TryResult is what the models of a flat table can do.
 type TryResult struct {
-	Task      kequn.Task  `json:"task"`
-	Rows      int         `json:"rows"` // rows that took part
-	Positives *int        `json:"positives,omitempty"`
-	Folds     int         `json:"folds"`
-	Models    []TryModel  `json:"models"`
-	Chosen    string      `json:"chosen"`
-	Why       string      `json:"why"`
-	Leaks     []TryLeak   `json:"leaks"`
-	Outcome   string      `json:"outcome"`
-	Positive  string      `json:"positive,omitempty"` // the value that counts as yes
-	Classes   []string    `json:"classes,omitempty"`
-	Features  int         `json:"features"`
-	RowsRead  int64       `json:"rows_read"`
-	TestRows  int64       `json:"test_rows,omitempty"`
-	Simple    string      `json:"simple,omitempty"` // the simplest rung that will do
-	Baseline  *TryModel   `json:"baseline,omitempty"`
-	NotRun    []TryNotRun `json:"not_run"`
-	Notes     []string    `json:"notes"` // what was done with odd rows and columns
-	Seed      uint64      `json:"seed"`
-	Asked     []string    `json:"asked"`
-	Plan      ladder.Plan `json:"plan"`
-	StoppedBy string      `json:"stopped_by"` // "time" where the clock dropped later steps, else ""
-	Seconds   float64     `json:"seconds"`
+	Task       kequn.Task  `json:"task"`
+	Rows       int         `json:"rows"` // rows that took part
+	Positives  *int        `json:"positives,omitempty"`
+	Folds      int         `json:"folds"`
+	Models     []TryModel  `json:"models"`
+	Chosen     string      `json:"chosen"`
+	Why        string      `json:"why"`
+	Leaks      []TryLeak   `json:"leaks"`
+	Outcome    string      `json:"outcome"`
+	Positive   string      `json:"positive,omitempty"` // the value that counts as yes
+	Classes    []string    `json:"classes,omitempty"`
+	Features   int         `json:"features"`
+	RowsRead   int64       `json:"rows_read"`
+	TestRows   int64       `json:"test_rows,omitempty"`
+	Simple     string      `json:"simple,omitempty"` // the simplest rung that will do
+	Baseline   *TryModel   `json:"baseline,omitempty"`
+	NotRun     []TryNotRun `json:"not_run"`
+	Notes      []string    `json:"notes"` // what was done with odd rows and columns
+	Seed       uint64      `json:"seed"`
+	Asked      []string    `json:"asked"`
+	Plan       ladder.Plan `json:"plan"`
+	TrainLimit int         `json:"train_limit,omitempty"` // training rows of a round, where fewer than all were taken to save time
+	StoppedBy  string      `json:"stopped_by"`            // "time" where the clock dropped later steps, else ""
+	Seconds    float64     `json:"seconds"`
 }
 
 // TryModel is one line: its figures are means over folds of rows that the model was not trained on.
@@ -143,6 +146,7 @@ type trial struct {
 	target *target
 	split  split
 	apart  *table.Table // features of a test file without outcomes, scored but not judged
+	leaks  []evaluate.Leak
 	res    *TryResult
 	ladder *ladder.Result
 }
@@ -165,11 +169,14 @@ func Try(ctx context.Context, o Options, f TryFlags) (*TryResult, error) {
 	if err := t.read(ctx); err != nil {
 		return nil, err
 	}
+	if err := t.probe(ctx); err != nil {
+		return nil, err
+	}
 	if err := t.climb(ctx); err != nil {
 		return nil, err
 	}
 	t.report()
-	if err := t.findLeaks(ctx); err != nil {
+	if err := t.weighLeaks(ctx); err != nil {
 		return nil, err
 	}
 	if err := t.write(ctx, files); err != nil {
@@ -449,7 +456,7 @@ func (t *trial) noteReading(file string, c source.Counts) {
 		t.note("%s：%d 行不完整或损坏，未使用", "%s: %d rows are flawed and were not used", file, c.Rejected)
 	}
 	for _, w := range c.Warnings {
-		t.note("%s 的列 %s：%d 个值按缺失处理（%s）", "%s, column %s: %d values count as missing (%s)", file, w.Column, w.Rows, w.Reason)
+		t.note("%s 的列 %s：%d 个值按缺失处理（%s）", "%s, column %s: %d values count as missing (%s)", file, w.Column, w.Rows, w.Reason.Words(t.Lang))
 	}
 }
 
@@ -458,11 +465,16 @@ func (t *trial) climb(ctx context.Context) error {
 	o := ladder.Options{Seed: t.Seed, Threads: t.Threads, NoAuto: !t.whole(), Plan: t.plan, Progress: func(done, of float64, doing string) {
 		t.Progress(t.Lang.Pick("训练模型", "train models"), int64(1000*done), int64(1000*of))
 	}}
+	in := ladder.Input{X: t.x, Y: t.y, W: t.w, Rungs: t.rungs(), Rounds: t.split.rounds, Group: t.group}
 	if t.f.Time > 0 && t.plan == nil {
-		// What is left after reading, less a little for writing; with no time left the ladder still does its constant.
-		o.Budget = max(t.f.Time-time.Since(t.began)-t.f.Time/20, time.Millisecond)
+		// The plan follows from the time allowed, whatever reading took; the clock, less a little for figures and files, only
+		// drops steps. With no time left the ladder still does its constant.
+		o.Budget = t.f.Time * 8 / 10
+		o.Left = max(t.f.Time-time.Since(t.began)-t.f.Time/20-time.Duration(t.x.NRows())*afterwards, time.Millisecond)
+		t.res.TrainLimit = t.limitFor(in, o)
 	}
-	r, err := ladder.Run(ctx, ladder.Input{X: t.x, Y: t.y, W: t.w, Rungs: t.rungs(), Rounds: t.split.rounds, Group: t.group}, o)
+	in.Rounds = t.limited(in.Rounds)
+	r, err := ladder.Run(ctx, in, o)
 	if err != nil {
 		return err
 	}
@@ -470,14 +482,55 @@ func (t *trial) climb(ctx context.Context) error {
 	return nil
 }
 
+// afterwards is about what a row costs once its models are trained: calibration, figures, the line in the file.
+const afterwards = 2 * time.Microsecond
+
+// leastTrain is the number of training rows below which none are left out to save time.
+const leastTrain = 20_000
+
+// limitFor returns how many training rows a round may have so that every rung has its turn within the budget, 0 for all: a good
+// model of some rows beats a simple one of all.
+func (t *trial) limitFor(in ladder.Input, o ladder.Options) int {
+	most := 0
+	for _, r := range in.Rounds {
+		most = max(most, len(r.Train))
+	}
+	all := in.Rounds
+	for limit := most; ; limit = max(limit/2, leastTrain) {
+		t.res.TrainLimit = 0
+		if limit < most {
+			t.res.TrainLimit = limit
+		}
+		in.Rounds = t.limited(all)
+		p := ladder.MakePlan(in, o)
+		if p.Seconds <= 0.8*p.Budget && !slices.ContainsFunc(p.Steps, func(s ladder.Step) bool { return !s.Run }) || limit <= leastTrain {
+			return t.res.TrainLimit
+		}
+	}
+}
+
+// limited leaves out training rows beyond the limit, by a draw that follows from the seed.
+func (t *trial) limited(rounds []ladder.Round) []ladder.Round {
+	limit := t.res.TrainLimit
+	if limit <= 0 {
+		return rounds
+	}
+	out := slices.Clone(rounds)
+	for k, r := range rounds {
+		if len(r.Train) <= limit {
+			continue
+		}
+		keep := uint64(float64(limit) / float64(len(r.Train)) * (1 << 53))
+		out[k].Train = slices.DeleteFunc(slices.Clone(r.Train), func(i int32) bool { return kernel.Mix(kernel.Mix(t.Seed+2)^uint64(i))>>11 >= keep })
+	}
+	return out
+}
+
 // report fills in the result from the ladder.
 func (t *trial) report() {
 	r, res := t.ladder, t.res
 	res.Task, res.Folds = r.Task, len(t.split.rounds)
-	res.Rows = t.x.NRows()
-	if t.f.Test != "" && t.apart == nil {
-		res.Rows -= int(res.TestRows)
-	}
+	res.Rows = t.trainRows()
 	if r.Task == kequn.Binary {
 		n := 0
 		for _, v := range t.y.Y[:res.Rows] {
@@ -508,8 +561,13 @@ func (t *trial) report() {
 		res.Models = append(res.Models, m)
 	}
 	t.choose()
-	if rare := t.rarer(); r.Task == kequn.Binary && rare < fewRare {
-		t.note("少数类只有 %d 行，各项指标的误差很大", "only %d rows of the rarer class: every figure is mostly noise", rare)
+	if res.TrainLimit > 0 {
+		t.note("为守住时限，每折只用约 %d 行训练", "to keep to the time, each fold's models were trained on about %d rows", res.TrainLimit)
+	}
+	if r.Task == kequn.Binary {
+		if rare := min(*res.Positives, res.Rows-*res.Positives); rare < fewRare {
+			t.note("少数类只有 %d 行，各项指标的误差很大", "only %d rows of the rarer class: every figure is mostly noise", rare)
+		}
 	}
 }
 

@@ -248,6 +248,7 @@ func (t *trial) readSchedule() error {
 		Plan  *ladder.Plan `json:"plan"`
 		Seed  *uint64      `json:"seed"`
 		Asked []string     `json:"asked"`
+		Limit int          `json:"train_limit"`
 	}
 	var bare ladder.Plan
 	if path != "" {
@@ -273,6 +274,7 @@ func (t *trial) readSchedule() error {
 		if doc.Seed != nil {
 			t.Seed, t.res.Seed = *doc.Seed, *doc.Seed
 		}
+		t.res.TrainLimit = max(0, doc.Limit)
 		if len(t.asked) == 0 {
 			t.f.Models = doc.Asked
 			if err := t.checkModels(); err != nil {

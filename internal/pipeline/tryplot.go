@@ -234,14 +234,14 @@ func (t *trial) rocCurve(y, p []float64) chart.Line {
 		X:     chart.Axis{Label: t.Lang.Pick("误报率", "false positive rate"), Max: 1, Percent: true},
 		Y:     chart.Axis{Label: t.Lang.Pick("命中率", "true positive rate"), Max: 1, Percent: true},
 		Series: []chart.Series{
-			{Name: fmt.Sprintf("ROC, AUC %.3f", metric.AUC(y, p, nil)), CSS: pointColor, Points: places(metric.ROC(y, p, nil, 400))},
+			{Name: fmt.Sprintf("AUC %.3f", metric.AUC(y, p, nil)), CSS: pointColor, Points: places(metric.ROC(y, p, nil, 400))},
 			{Name: t.Lang.Pick("随机", "random"), CSS: "#8b949e", Dashed: true, Points: []chart.Point{{}, {X: 1, Y: 1}}},
 		},
 	}
 }
 
 func (t *trial) gainCurve(y, p []float64) chart.Line {
-	var line []chart.Point
+	line := []chart.Point{{}}
 	for _, g := range metric.Gains(y, p, nil, 100) {
 		line = append(line, chart.Point{X: g.Share, Y: g.Captured})
 	}

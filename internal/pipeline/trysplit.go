@@ -195,7 +195,7 @@ func (t *trial) checkEnough() error {
 	case n == 0:
 		return lacks("no row takes part: none has both an outcome and a fold")
 	case t.y.Task == kequn.Regression && n < 2*ownFolds:
-		return lacks("has %d rows with an outcome; at least %d are needed", n, 2*ownFolds)
+		return lacks("rows with an outcome: %d; at least %d are needed", n, 2*ownFolds)
 	case len(t.x.Columns) == 0:
 		return lacks("has no column to predict from: %s", strings.Join(append([]string{"none is left"}, t.res.Notes...), "; "))
 	}
@@ -212,7 +212,7 @@ func (t *trial) checkEnough() error {
 			return t.target.oneValue()
 		}
 		if count[0] < ownFolds {
-			return lacks("only %d rows of the rarer outcome in column %q; at least %d are needed, one for each fold", count[0], t.f.Outcome, ownFolds)
+			return lacks("rows with the rarer outcome in column %q: %d; at least %d are needed, one for each fold", t.f.Outcome, count[0], ownFolds)
 		}
 		return nil
 	}
@@ -232,8 +232,6 @@ func (t *trial) classCounts() []int {
 	}
 	return count
 }
-
-func (t *trial) rarer() int { return slices.Min(t.classCounts()) }
 
 // checkSplit refuses folds in which some model would have nothing to tell apart.
 func (t *trial) checkSplit() error {
