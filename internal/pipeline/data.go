@@ -32,3 +32,6 @@ func (d snapshotData) Part(ctx context.Context, p int, want []table.Want) (*tabl
 func (d snapshotData) Lookup(ctx context.Context, name string, columns []string) (*table.Table, error) {
 	return d.snap.Lookup(ctx, name, columns)
 }
+
+// PartOf tells in which partition a customer is, so that one customer's question reads one partition.
+func (d snapshotData) PartOf(customer string) int { return d.snap.PartOf(customer) }

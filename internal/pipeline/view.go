@@ -31,8 +31,8 @@ func (s *Shop) look() (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &view{snap: snap, data: snapshotData{snap}, zone: s.Plan.Location()}
-	v.datasets = v.data.Datasets()
+	v := &view{snap: snap, zone: s.Plan.Location()}
+	v.datasets = snapshotData{snap}.Datasets()
 	if len(v.datasets) == 0 {
 		return nil, kequn.Errorf(kequn.KindNotEnough, s.Dir, "nothing is loaded yet").WithHint("kequn load FILE…")
 	}
@@ -42,7 +42,7 @@ func (s *Shop) look() (*view, error) {
 			v.datasets[i].Dataset = merged(*d, v.datasets[i].Dataset)
 		}
 	}
-	v.data = planned{v.data, v.datasets}
+	v.data = planned{snapshotData{snap}, v.datasets}
 	return v, nil
 }
 
@@ -60,7 +60,7 @@ func merged(p, stored plan.Dataset) plan.Dataset {
 
 // planned is data whose datasets are described as the plan says.
 type planned struct {
-	engine.Data
+	snapshotData
 	datasets []engine.Dataset
 }
 
