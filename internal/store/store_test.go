@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sort"
 	"strings"
 	"testing"
@@ -280,37 +278,46 @@ func equalLines(t testing.TB, got, want []string) {
 var allColumns = []string{"amount", "city", "qty", "weight", "gift", "note", "when"}
 
 func TestLoadedRowsComeBackInOrder(t *testing.T) {
-	for _, n := range []int{0, 1, 7, 3000, 70_000, 150_000} {
-		for _, o := range []Options{{}, {Memory: 1 << 20}, {Threads: 1}} {
-			for _, sealed := range []bool{false, true} {
-				if sealed && o.Threads == 1 {
-					continue
-				}
-				w := newWorkspace(t, o)
-				if sealed {
-					w = sealedWorkspace(t, o)
-				}
-				p := ordersPlan(false)
-				rows := randomOrders(p, uint64(n), n, max(1, n/10))
-				c := load(t, w, p, rows, LoadOptions{LoadedAt: 800 * kequn.Instant(day)})
-				if c.Kept != int64(n) || c.Duplicate+c.Rejected != 0 {
-					t.Fatalf("counts %+v", c)
-				}
-				s := snapshot(t, w)
-				got := scan(t, s, table.Want{Dataset: "orders", Columns: allColumns})
-				for i := range got {
-					got[i] = got[i][:strings.LastIndex(got[i], " ")] // the _time that comes behind
-				}
-				equalLines(t, got, expected(rows, "who", "when", allColumns))
-				if d, _ := s.Dataset("orders"); d.Rows != int64(n) || d.Late || d.Versioned {
-					t.Fatalf("facts %+v", d)
-				}
-				if _, err := w.Verify(ctx, nil); err != nil {
-					t.Fatal(err)
-				}
-			}
+	for _, c := range []struct {
+		rows   int
+		memory int64
+		sealed bool
+	}{{0, 0, false}, {1, 0, true}, {7, 1, true}, {3000, 0, false}, {3000, 1, false}, {3000, 1, true}, {25_000, 1 << 20, true}, {110_000, 1 << 22, false}} {
+		w := memoryWorkspace(t, c.sealed, Options{Memory: c.memory})
+		p := ordersPlan(false)
+		rows := randomOrders(p, uint64(c.rows), c.rows, max(1, c.rows/10))
+		counts := load(t, w, p, rows, LoadOptions{LoadedAt: 800 * kequn.Instant(day)})
+		if counts.Kept != int64(c.rows) || counts.Duplicate+counts.Rejected != 0 {
+			t.Fatalf("counts %+v", counts)
+		}
+		s := snapshot(t, w)
+		got := scan(t, s, table.Want{Dataset: "orders", Columns: allColumns})
+		for i := range got {
+			got[i] = got[i][:strings.LastIndex(got[i], " ")] // the _time that comes behind
+		}
+		equalLines(t, got, expected(rows, "who", "when", allColumns))
+		if d, _ := s.Dataset("orders"); d.Rows != int64(c.rows) || d.Late || d.Versioned {
+			t.Fatalf("facts %+v", d)
+		}
+		if _, err := w.Verify(ctx, nil); err != nil {
+			t.Fatal(err)
 		}
 	}
+}
+
+// memoryWorkspace is a workspace that touches no disk.
+func memoryWorkspace(t testing.TB, sealed bool, o Options) *Workspace {
+	t.Helper()
+	o.files = newMemoryFS()
+	w, err := Create("mem", o)
+	if sealed {
+		secret, _ := vault.Passphrase([]byte("x"), 1)
+		w, err = InitKey("mem", secret, o)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
 }
 
 func partIDs(d *dataset) (out []string) {
@@ -323,11 +330,11 @@ func partIDs(d *dataset) (out []string) {
 func TestSpillingChangesNoByte(t *testing.T) {
 	for _, id := range []bool{false, true} {
 		p := ordersPlan(id)
-		rows := randomOrders(p, 5, 120_000, 9_000)
+		rows := randomOrders(p, 5, 30_000, 3_000)
 		var ids []string
 		var first LoadCounts
 		for i, o := range []Options{{}, {Memory: 2 << 20}, {Memory: 1 << 20, Threads: 1}, {Threads: 4}} {
-			w := newWorkspace(t, o)
+			w := memoryWorkspace(t, false, o)
 			c := load(t, w, p, rows, LoadOptions{})
 			got := partIDs(snapshot(t, w).m.Datasets[0])
 			if i == 0 {
@@ -340,7 +347,7 @@ func TestSpillingChangesNoByte(t *testing.T) {
 			if fmt.Sprint(c) != fmt.Sprint(first) {
 				t.Errorf("counts %+v, want %+v", c, first)
 			}
-			if left, _ := os.ReadDir(filepath.Join(w.dir, "tmp")); len(left) > 0 {
+			if left, _ := w.fs.list(w.path("tmp")); len(left) > 0 {
 				t.Errorf("%d temporary folders left", len(left))
 			}
 		}

@@ -12,13 +12,9 @@ import (
 	"time"
 
 	"kequn"
-	"kequn/internal/engine"
 	"kequn/internal/plan"
 	"kequn/internal/table"
 )
-
-// A Dataset is what an engine wants to know, field by field.
-var _ = engine.Dataset(Dataset{})
 
 func TestSetsOfDifferentPartitionsAreAligned(t *testing.T) {
 	w := newWorkspace(t, Options{})
