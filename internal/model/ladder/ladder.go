@@ -47,6 +47,7 @@ type Options struct {
 	Budget   time.Duration // of everything Run does and of the final fit; 0: no limit
 	Left     time.Duration // of the budget, by the clock when Run begins; 0: all. The plan does not depend on it
 	NoAuto   bool          // only the rungs by themselves
+	Asked    []string      // rungs that somebody asked for by name: run however few rows there are
 	Plan     *Plan         // replay this plan, without a clock
 	Progress func(done, of float64, doing string)
 }

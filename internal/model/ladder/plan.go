@@ -2,6 +2,7 @@ package ladder
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"kequn"
@@ -126,7 +127,7 @@ func makePlan(in Input, o Options) Plan {
 	}
 	if rare := rarer(in); in.Y.Task == kequn.Binary && rare < few {
 		for i := range p.Steps {
-			if n := p.Steps[i].Name; p.Steps[i].Run && n != BaseName && n != "linear" && n != "tree" && hasSimple(in.Rungs) {
+			if n := p.Steps[i].Name; p.Steps[i].Run && n != BaseName && n != "linear" && n != "tree" && hasSimple(in.Rungs) && !slices.Contains(o.Asked, n) {
 				p.Steps[i].Run = false
 				p.Steps[i].Reason = Text{
 					fmt.Sprintf("只有 %d 个少数类样本，复杂模型无从学起", rare),
