@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 
@@ -53,7 +54,7 @@ func (s *Shop) leaks(ctx context.Context, t *study, confirmed []string, drop boo
 				t.leave(f.Column)
 			default:
 				return nil, kequn.Errorf(kequn.KindInput, f.Column, "may know the outcome: %s", l.Evidence).
-					WithHint("was it written down after the outcome? Then set role: ignore for its column in kequn.yaml; if not: --confirm-leak %s", f.Column)
+					WithHint("was it written down after the outcome? Then set role: ignore for %s in kequn.yaml; if not: --confirm-leak %s", t.source(f.Column), f.Column)
 			}
 			out = append(out, l)
 		}
@@ -79,7 +80,38 @@ func (s *Shop) probe(ctx context.Context, t *study) ([]evaluate.Leak, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(all, func(l evaluate.Leak) bool { return x.Column(l.Column) == nil }), nil
+	suspects := slices.DeleteFunc(all, func(l evaluate.Leak) bool { return x.Column(l.Column) == nil })
+	return append(futureDates(x, t.defs, suspects), suspects...), nil
+}
+
+// futureShare is the share of rows whose date may lie after the cutoff: typing mistakes, and a handful of time zones.
+const futureShare = 0.005
+
+// futureDates names attributes that are dates of the past (days since …) and yet lie after cutoffs at which they count as known:
+// they were written down later than their known-at time says.
+func futureDates(x *table.Table, defs []query.Feature, known []evaluate.Leak) []evaluate.Leak {
+	var out []evaluate.Leak
+	for _, c := range x.Columns {
+		i := slices.IndexFunc(defs, func(f query.Feature) bool { return f.Name == c.Name })
+		if c.Kind != table.Number || defs[i].Unit != "days" || slices.ContainsFunc(known, func(l evaluate.Leak) bool { return l.Column == c.Name }) {
+			continue
+		}
+		after, filled := 0, 0
+		for _, v := range c.Num {
+			if v < 0 {
+				after++
+			}
+			if !math.IsNaN(v) {
+				filled++
+			}
+		}
+		if share := float64(after) / math.Max(1, float64(filled)); share > futureShare {
+			out = append(out, evaluate.Leak{Column: c.Name, Reason: "future", Evidence: evaluate.Text{
+				Zh: fmt.Sprintf("%.1f%% 的日期晚于它被视为已知的截止时刻，说明是事后写入的", 100*share),
+				En: fmt.Sprintf("%.1f %% of its dates lie after the cutoff at which they count as known: they were written down later", 100*share)}})
+		}
+	}
+	return out
 }
 
 // weights are 0 for rows without a known outcome.
@@ -116,6 +148,16 @@ func (s *Shop) prober() model.Learner {
 		return small
 	}
 	return nil
+}
+
+// source names the column that a feature is made of.
+func (t *study) source(name string) string {
+	for _, f := range t.defs {
+		if f.Name == name && len(f.Sources) > 0 {
+			return f.Sources[0]
+		}
+	}
+	return "its column"
 }
 
 // leave takes a feature out of the study.

@@ -53,9 +53,21 @@ func merged(p, stored plan.Dataset) plan.Dataset {
 	for i := range out.Columns {
 		if c := p.Column(out.Columns[i].Name); c != nil {
 			out.Columns[i].Sensitive, out.Columns[i].Fixed, out.Columns[i].Currency = c.Sensitive, c.Fixed, c.Currency
+			if soft(c.Role) && soft(out.Columns[i].Role) {
+				out.Columns[i].Role = c.Role
+			}
 		}
 	}
 	return out
+}
+
+// soft tells whether a role only says how a column is used: it may change without loading again.
+func soft(r kequn.ColumnRole) bool {
+	switch r {
+	case kequn.ColAttribute, kequn.ColCategory, kequn.ColText, kequn.ColIgnore:
+		return true
+	}
+	return false
 }
 
 // planned is data whose datasets are described as the plan says.
