@@ -24,8 +24,9 @@ func inputsOf(x *table.Table, w []float64) (cols []Column, inputs *table.Table, 
 			continue
 		case c.Kind == table.Category:
 			want := Column{Name: c.Name, Kind: table.Category, Levels: levels(c, w)}
-			m, _ := matchLevels(c, want)
-			cols, inputs.Columns = append(cols, want), append(inputs.Columns, m)
+			dict := table.DictOf(want.Levels...)
+			cols = append(cols, want)
+			inputs.Columns = append(inputs.Columns, &table.Column{Name: c.Name, Kind: table.Category, Dict: dict, Code: matchLevels(c, dict)})
 		default:
 			cols = append(cols, Column{Name: c.Name, Kind: table.Number})
 			inputs.Columns = append(inputs.Columns, &table.Column{Name: c.Name, Kind: table.Number, Num: c.Floats()})

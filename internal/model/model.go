@@ -156,48 +156,7 @@ func MissingColumns(want, have int, missing []string) error {
 // Match returns the columns of x that the model wants, in its order: Number columns as numbers, Category columns as
 // codes into the model's own levels (-1 for missing and unseen). No column of x is changed.
 func Match(columns []Column, x *table.Table) (*table.Table, error) {
-	out := &table.Table{Columns: make([]*table.Column, len(columns))}
-	var missing []string
-	for i, want := range columns {
-		c := x.Column(want.Name)
-		switch {
-		case c == nil:
-			missing = append(missing, want.Name)
-		case want.Kind == table.Category:
-			m, err := matchLevels(c, want)
-			if err != nil {
-				return nil, err
-			}
-			out.Columns[i] = m
-		case c.Kind.InCode():
-			return nil, kequn.Errorf(kequn.KindInput, want.Name, "is %s, the model wants numbers", c.Kind)
-		default:
-			out.Columns[i] = &table.Column{Name: want.Name, Kind: table.Number, Num: c.Floats()}
-		}
-	}
-	if missing != nil {
-		return nil, MissingColumns(len(columns), len(x.Columns), missing)
-	}
-	return out, nil
-}
-
-func matchLevels(c *table.Column, want Column) (*table.Column, error) {
-	if !c.Kind.InCode() {
-		return nil, kequn.Errorf(kequn.KindInput, want.Name, "is %s, the model wants categories", c.Kind)
-	}
-	dict := table.DictOf(want.Levels...)
-	to := make([]int32, c.Dict.Len())
-	for k := range to {
-		to[k] = dict.Find(c.Dict.At(k))
-	}
-	m := &table.Column{Name: want.Name, Kind: table.Category, Dict: dict, Code: make([]int32, len(c.Code))}
-	for i, k := range c.Code {
-		m.Code[i] = -1
-		if k >= 0 {
-			m.Code[i] = to[k]
-		}
-	}
-	return m, nil
+	return NewMatcher(columns).Match(x)
 }
 
 // Inputs returns the columns of x that learners may use, in x's order sorted by name so that a model does not depend

@@ -3,6 +3,7 @@ package treekit
 import (
 	"encoding/binary"
 	"math"
+	"math/bits"
 	"slices"
 	"sync"
 	"unsafe"
@@ -44,6 +45,7 @@ type fastTree struct {
 type fastColumn struct {
 	slot      int       // first of its slots
 	threshold []float64 // number: sorted thresholds
+	keys      []uint64  // the same as integers of the same order, padded to a power of two less one
 	bin       []uint16  // category: bin of every level
 	answer    []uint16  // category: (nBins+1, nSets): for each bin, and for missing at nBins, the answer to each question
 	nBins     int
@@ -57,6 +59,8 @@ type fastTrees struct {
 	nodes   []fastNode
 	leaf    []int32 // leaf number of a node that is one
 	trees   []fastTree
+	scratch sync.Pool
+	asked   [][]fastNode // per tree: slot and limit of every node, by the tree's own numbers
 }
 
 // question is what a category node asks.
@@ -115,6 +119,13 @@ func (e *Ensemble) build() *fastTrees {
 			f.nSlots += c.nSets
 		case len(c.threshold) > 0:
 			f.nSlots += 2
+			c.keys = make([]uint64, 1<<bits.Len(uint(len(c.threshold)))-1)
+			for k := range c.keys {
+				c.keys[k] = math.MaxUint64
+				if k < len(c.threshold) {
+					c.keys[k] = valueKey(c.threshold[k])
+				}
+			}
 		default:
 			continue
 		}
@@ -171,6 +182,7 @@ func (f *fastTrees) addTree(e *Ensemble, t *Tree, questions []map[question]int) 
 		kids[0] = ^int32(0)
 	}
 	depth := 0
+	asked := make([]fastNode, len(t.Nodes))
 	f.nodes, f.leaf = append(f.nodes, fastNode{}), append(f.leaf, 0)
 	for at := first; len(kids) > 0; depth++ {
 		var next []int32
@@ -193,7 +205,7 @@ func (f *fastTrees) addTree(e *Ensemble, t *Tree, questions []map[question]int) 
 			} else {
 				fn.slot = uint16(c.slot + questions[n.Col][e.questionOf(t, n)])
 			}
-			f.nodes[at] = fn
+			f.nodes[at], asked[k] = fn, fn
 			f.nodes, f.leaf = append(f.nodes, fastNode{}, fastNode{}), append(f.leaf, 0, 0)
 			next = append(next, n.Left, n.Right)
 			at++
@@ -201,6 +213,18 @@ func (f *fastTrees) addTree(e *Ensemble, t *Tree, questions []map[question]int) 
 		kids = next
 	}
 	f.trees = append(f.trees, fastTree{first: uint32(first), depth: depth - 1})
+	f.asked = append(f.asked, asked)
+}
+
+// answers tells for every node of a tree whether the row with the given codes goes left: bit i of word i/64.
+func answers(asked []fastNode, codes []uint16, words []uint64) {
+	for w := range words {
+		var bits uint64
+		for i, a := range asked[64*w : min(64*w+64, len(asked))] {
+			bits |= uint64((uint32(codes[a.slot])-uint32(a.limit)-1)>>31) << i
+		}
+		words[w] = bits
+	}
 }
 
 // encode writes the codes of rows [lo, hi) of the columns, nSlots apart.
@@ -220,29 +244,22 @@ func (f *fastTrees) encode(dst []uint16, num [][]float64, code [][]int32, lo, hi
 			continue
 		}
 		for _, x := range num[col][lo:hi] {
+			k := keysBelow(c.keys, valueKey(x))
 			if x != x {
-				dst[at], dst[at+1] = missingCode, 0
-			} else {
-				k := below(c.threshold, x)
-				dst[at], dst[at+1] = uint16(k), uint16(k+1)
+				k = missingCode // and the next is 0
 			}
+			dst[at], dst[at+1] = uint16(k), uint16(k+1)
 			at += f.nSlots
 		}
 	}
 }
 
-// below returns how many of the sorted thresholds are < x.
-func below(threshold []float64, x float64) int {
-	lo, n := 0, len(threshold)
-	for n > 1 {
-		half := n >> 1
-		if threshold[lo+half-1] < x {
-			lo += half
-		}
-		n -= half
-	}
-	if n == 1 && threshold[lo] < x {
-		lo++
+// keysBelow returns how many of the sorted 2^k−1 keys are < key, without a branch to guess wrong.
+func keysBelow(keys []uint64, key uint64) int {
+	lo := 0
+	for half := (len(keys) + 1) >> 1; half > 0; half >>= 1 {
+		_, below := bits.Sub64(keys[lo+half-1], key, 0)
+		lo += half & -int(below)
 	}
 	return lo
 }
@@ -268,6 +285,18 @@ func (f *fastTrees) walk(t fastTree, codes []uint16, at *[lane]uint32) {
 	*at = [lane]uint32{i0, i1, i2, i3, i4, i5, i6, i7}
 }
 
+// walkOne is walk for a single row.
+func (f *fastTrees) walkOne(t fastTree, codes []uint16) uint32 {
+	for i := t.first; ; {
+		n := &f.nodes[i]
+		next := n.left + (uint32(n.limit)-uint32(codes[n.slot]))>>31
+		if next == i {
+			return i
+		}
+		i = next
+	}
+}
+
 func step(nodes, codes unsafe.Pointer, i uint32) uint32 {
 	p := (*fastNode)(unsafe.Add(nodes, uintptr(i)*8))
 	c := *(*uint16)(unsafe.Add(codes, uintptr(p.slot)*2))
@@ -288,18 +317,24 @@ func (e *Ensemble) Predict(x *table.Table, threads int) []float64 {
 		kernel.Parallel(n, threads, rowBlock, func(lo, hi int) { e.predictPlain(out, num, code, lo, hi) })
 		return out
 	}
-	scratch := sync.Pool{New: func() any { return &leafScratch{codes: make([]uint16, f.blockRows()*f.nSlots+1)} }}
 	kernel.Parallel(n, threads, rowBlock, func(lo, hi int) {
-		s := scratch.Get().(*leafScratch)
-		defer scratch.Put(s)
+		codes := f.borrow()
+		defer f.scratch.Put(codes)
 		for ; lo < hi; lo += f.blockRows() {
-			e.predictFast(f, s, out, num, code, lo, min(hi, lo+f.blockRows()))
+			e.predictFast(f, *codes, out, num, code, lo, min(hi, lo+f.blockRows()))
 		}
 	})
 	return out
 }
 
-type leafScratch struct{ codes []uint16 }
+// borrow returns room for the codes of a block of rows, to be put back.
+func (f *fastTrees) borrow() *[]uint16 {
+	if codes, ok := f.scratch.Get().(*[]uint16); ok {
+		return codes
+	}
+	codes := make([]uint16, f.blockRows()*f.nSlots+1)
+	return &codes
+}
 
 // blockRows is how many rows are translated before they walk: their codes should stay in the nearest cache.
 func (f *fastTrees) blockRows() int {
@@ -307,8 +342,8 @@ func (f *fastTrees) blockRows() int {
 	return min(256, max(lane, rows&^(lane-1)))
 }
 
-func (e *Ensemble) predictFast(f *fastTrees, s *leafScratch, out []float64, num [][]float64, code [][]int32, lo, hi int) {
-	f.encode(s.codes, num, code, lo, hi)
+func (e *Ensemble) predictFast(f *fastTrees, codes []uint16, out []float64, num [][]float64, code [][]int32, lo, hi int) {
+	f.encode(codes, num, code, lo, hi)
 	nOut := e.NOut()
 	for i := lo; i < hi; i++ {
 		copy(out[i*nOut:], e.Base)
@@ -317,7 +352,11 @@ func (e *Ensemble) predictFast(f *fastTrees, s *leafScratch, out []float64, num 
 	for t := range e.Trees {
 		tree := &e.Trees[t]
 		for i := lo; i < hi; i += lane {
-			f.walk(f.trees[t], s.codes[(i-lo)*f.nSlots:], &at)
+			if hi-i == 1 {
+				at[0] = f.walkOne(f.trees[t], codes[(i-lo)*f.nSlots:])
+			} else {
+				f.walk(f.trees[t], codes[(i-lo)*f.nSlots:], &at)
+			}
 			rows := min(lane, hi-i)
 			if tree.Width == 1 {
 				for k := range rows {

@@ -27,43 +27,65 @@ import (
 //
 // Reference: Lundberg, Erion, Lee, Consistent Individualized Feature Attribution for Tree Ensembles (2018); Yu et al.,
 // Linear TreeShap (2022).
+//
+// Where many rows are asked for, a leaf's few columns make few different cases: what each adds is then put into a table once
+// (2^d·d numbers a leaf), and a row only looks up its cases. The time falls to O(leaves·d), about 0.3 µs a tree of 31 leaves.
 func (e *Ensemble) Attribute(x *table.Table, out, threads int) (base float64, phi []float64) {
 	n := x.NRows()
 	phi = make([]float64, n*e.NCols)
 	num, code := columnsOf(x)
+	f := e.scorer()
 	base = e.Base[out]
-	var plans []*shapTree
-	held := 0
-	run := func() {
-		kernel.Parallel(n, threads, 64, func(lo, hi int) {
-			s := newShapScratch(plans)
-			for i := lo; i < hi; i++ {
-				e.attributeRow(plans, s, phi[i*e.NCols:(i+1)*e.NCols], num, code, i)
+	var own []int // trees that add to the output
+	for t := range e.Trees {
+		if tree := &e.Trees[t]; out >= tree.Out && out < tree.Out+tree.Width {
+			own = append(own, t)
+		}
+	}
+	// Trees are prepared and used in turns, so that memory stays bounded for large forests.
+	for len(own) > 0 {
+		turn, nodes := 0, 0
+		for turn < len(own) && turn < maxTurn && (turn == 0 || nodes < maxTurnNodes) {
+			nodes += len(e.Trees[own[turn]].Nodes)
+			turn++
+		}
+		plans := make([]*shapTree, turn)
+		kernel.Parallel(turn, threads, 1, func(lo, _ int) {
+			tree := &e.Trees[own[lo]]
+			plans[lo] = newShapTree(tree, out-tree.Out)
+			if n >= worthTables {
+				plans[lo].makeTables()
 			}
 		})
-		plans, held = plans[:0], 0
-	}
-	for t := range e.Trees {
-		tree := &e.Trees[t]
-		if out < tree.Out || out >= tree.Out+tree.Width {
-			continue
+		for _, p := range plans {
+			base += p.mean
 		}
-		p := newShapTree(tree, out-tree.Out)
-		base += p.mean
-		if len(p.edges) == 0 {
-			continue
-		}
-		plans = append(plans, p)
-		// Plans of large forests are made and used in turns, so that memory stays bounded.
-		if held += len(p.tables); held > 1<<20 {
-			run()
-		}
-	}
-	if len(plans) > 0 {
-		run()
+		kernel.Parallel(n, threads, shapRows, func(lo, hi int) {
+			s := newShapScratch(plans)
+			if f == nil {
+				e.attributePlain(plans, s, phi, num, code, lo, hi)
+				return
+			}
+			s.codes = make([]uint16, (hi-lo)*f.nSlots+1)
+			f.encode(s.codes, num, code, lo, hi)
+			for k, p := range plans {
+				for i := lo; i < hi; i++ {
+					answers(f.asked[own[k]], s.codes[(i-lo)*f.nSlots:], s.answers[:(len(p.tree.Nodes)+63)/64])
+					p.attribute(s, phi[i*e.NCols:(i+1)*e.NCols])
+				}
+			}
+		})
+		own = own[turn:]
 	}
 	return base, phi
 }
+
+const (
+	maxTurn      = 128     // trees prepared at once
+	maxTurnNodes = 1 << 14 // and their nodes, at about 1 kB each
+	shapRows     = 64      // rows per task
+	worthTables  = 256     // rows for which making tables pays
+)
 
 // shapTree is a tree prepared for attribution to one output: its edges in preorder, so that a parent's come first.
 type shapTree struct {
@@ -71,6 +93,8 @@ type shapTree struct {
 	k     int // points of quadrature
 	edges []shapEdge
 	mean  float64
+
+	leaves []leafTable // nil if there are no tables
 
 	// tables holds, per edge, four vectors of k numbers, where z is the share of the cover that the edge's column passes on
 	// from the root to here and y the same one question of that column earlier (1 if there is none):
@@ -169,35 +193,155 @@ func newShapTree(t *Tree, out int) *shapTree {
 	return p
 }
 
+// A leafTable has what a leaf adds to each column of its path in every case: which of them let the row pass.
+type leafTable struct {
+	cols []int32
+	// Column j lets the row pass if its answers agree with want[j] wherever mask[j] is set.
+	mask, want []uint64
+	phi        []float64 // (2^d, d)
+}
+
+const (
+	maxTableCols = 10      // of one leaf
+	maxTable     = 1 << 16 // numbers of a whole tree: half a megabyte, to stay in the second-level cache
+)
+
+// makeTables makes the tables of all leaves, or none if they were too large.
+func (p *shapTree) makeTables() {
+	if len(p.tree.Nodes) > 64 {
+		return
+	}
+	var leaves []leafTable
+	size := 0
+	for at := range p.edges {
+		if p.edges[at].leaf < 0 {
+			continue
+		}
+		var l leafTable
+		var z []float64
+		for i := int32(at); i >= 0; i = p.edges[i].parent {
+			e := &p.edges[i]
+			j := 0
+			for j < len(l.cols) && l.cols[j] != e.col {
+				j++
+			}
+			if j == len(l.cols) {
+				l.cols, l.mask, l.want, z = append(l.cols, e.col), append(l.mask, 0), append(l.want, 0), append(z, 1)
+			}
+			l.mask[j] |= 1 << e.node
+			if !e.right {
+				l.want[j] |= 1 << e.node
+			}
+			z[j] *= e.share
+		}
+		d := len(l.cols)
+		if size += d << d; d > maxTableCols || size > maxTable {
+			return
+		}
+		l.fill(z, p.edges[at].value)
+		leaves = append(leaves, l)
+	}
+	p.leaves = leaves
+}
+
+// fill computes the table by the formula of [Ensemble.Attribute].
+func (l *leafTable) fill(z []float64, value float64) {
+	d := len(z)
+	k := (d + 1) / 2
+	ts, weight := gaussLegendre(k)
+	// factor[o] is (k, d): t·o + (1−t)·z.
+	var factor, inverse [2][]float64
+	for o := range factor {
+		factor[o], inverse[o] = make([]float64, k*d), make([]float64, k*d)
+		for q, t := range ts {
+			for j := range z {
+				v := t*float64(o) + (1-t)*z[j]
+				factor[o][q*d+j] = v
+				if v > 0 { // else z is 0 as o is, and the column adds nothing
+					inverse[o][q*d+j] = 1 / v
+				}
+			}
+		}
+	}
+	l.phi = make([]float64, d<<d)
+	for c := range 1 << d {
+		phi := l.phi[c*d : (c+1)*d]
+		for q, w := range weight {
+			product := value * w
+			for j := range z {
+				product *= factor[c>>j&1][q*d+j]
+			}
+			for j := range z {
+				phi[j] += product * inverse[c>>j&1][q*d+j]
+			}
+		}
+		for j := range z {
+			phi[j] *= float64(c>>j&1) - z[j]
+		}
+	}
+}
+
 type shapScratch struct {
 	product []float64 // per edge, k: product of factors from the root to here
 	below   []float64 // per edge, k: Σ over leaves below of value × product
 	state   []uint8   // per edge: 0 passes, 1 turns off here, 2 had turned off
-	left    []bool    // per node: the row's answer
+	answers []uint64  // per node, one bit: the row goes left
+	codes   []uint16
 }
 
 func newShapScratch(plans []*shapTree) *shapScratch {
-	size, edges := 0, 0
+	size, edges, nodes := 0, 0, 0
 	for _, p := range plans {
-		size, edges = max(size, p.k*len(p.edges)), max(edges, len(p.edges))
+		size, edges, nodes = max(size, p.k*len(p.edges)), max(edges, len(p.edges)), max(nodes, len(p.tree.Nodes))
 	}
 	return &shapScratch{
 		product: make([]float64, size), below: make([]float64, size),
-		state: make([]uint8, edges), left: make([]bool, edges),
+		state: make([]uint8, edges), answers: make([]uint64, (nodes+63)/64),
 	}
 }
 
-func (e *Ensemble) attributeRow(plans []*shapTree, s *shapScratch, phi []float64, num [][]float64, code [][]int32, row int) {
+// attributePlain asks the trees as they are written, for ensembles too large to compile.
+func (e *Ensemble) attributePlain(plans []*shapTree, s *shapScratch, phi []float64, num [][]float64, code [][]int32, lo, hi int) {
 	for _, p := range plans {
-		for i := range p.tree.Nodes {
-			s.left[i] = e.goesLeft(p.tree, &p.tree.Nodes[i], num, code, row)
+		for i := lo; i < hi; i++ {
+			clear(s.answers)
+			for k := range p.tree.Nodes {
+				if e.goesLeft(p.tree, &p.tree.Nodes[k], num, code, i) {
+					s.answers[k/64] |= 1 << (k % 64)
+				}
+			}
+			p.attribute(s, phi[i*e.NCols:(i+1)*e.NCols])
 		}
-		p.attribute(s, phi)
 	}
 }
 
 // attribute adds the tree's Shapley values to phi, given the answer of each node.
 func (p *shapTree) attribute(s *shapScratch, phi []float64) {
+	switch {
+	case p.leaves != nil:
+		p.lookUp(s.answers[0], phi)
+	case len(p.edges) > 0:
+		p.walkEdges(s, phi)
+	}
+}
+
+func (p *shapTree) lookUp(answers uint64, phi []float64) {
+	for i := range p.leaves {
+		l := &p.leaves[i]
+		d := len(l.cols)
+		c := 0
+		for j, mask := range l.mask {
+			differs := (answers ^ l.want[j]) & mask
+			c |= int((differs-1)&^differs>>63) << j // 1 if nothing differs
+		}
+		for j, v := range l.phi[c*d : c*d+d] {
+			phi[l.cols[j]] += v
+		}
+	}
+}
+
+// walkEdges goes down the tree with the products and up with the sums.
+func (p *shapTree) walkEdges(s *shapScratch, phi []float64) {
 	k := p.k
 	for i := range p.edges {
 		e := &p.edges[i]
@@ -205,7 +349,7 @@ func (p *shapTree) attribute(s *shapScratch, phi []float64) {
 		switch {
 		case e.before >= 0 && s.state[e.before] != 0:
 			state = 2
-		case s.left[e.node] == e.right:
+		case s.answers[e.node/64]>>(e.node%64)&1 != 0 == e.right:
 			state = 1
 		}
 		s.state[i] = state

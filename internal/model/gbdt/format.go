@@ -38,7 +38,7 @@ func Decode(h model.Header, r io.Reader) (model.Model, error) {
 	if _, err := io.ReadFull(r, more[:]); err != io.EOF {
 		return nil, errors.New("gbdt: there is more than the arrays")
 	}
-	m := &Model{header: h, link: link(b[0]), trees: e}
+	m := &Model{header: h, link: link(b[0]), trees: e, match: model.NewMatcher(h.Columns)}
 	if err := m.fits(); err != nil {
 		return nil, err
 	}

@@ -113,6 +113,7 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 			Notes: append(notes, b.notes...),
 		},
 		link:  linkOf(y.Task),
+		match: model.NewMatcher(columns),
 		trees: b.ensemble(cuts, used),
 	}
 	if y.Task == kequn.Multiclass {

@@ -12,6 +12,7 @@ type Model struct {
 	header model.Header
 	link   link
 	trees  *treekit.Ensemble
+	match  *model.Matcher
 }
 
 var (
@@ -44,7 +45,7 @@ func (m *Model) Predict(x *table.Table) ([]float64, error) {
 func (m *Model) Margin(x *table.Table) ([]float64, error) { return m.scores(x) }
 
 func (m *Model) scores(x *table.Table) ([]float64, error) {
-	in, err := model.Match(m.header.Columns, x)
+	in, err := m.match.Match(x)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +60,7 @@ func (m *Model) Attribute(x *table.Table, class int) (base float64, phi []float6
 	if class < 0 || class >= m.trees.NOut() {
 		return 0, nil, kequn.Errorf(kequn.KindUsage, "", "the model has classes 0 to %d, not %d", m.trees.NOut()-1, class)
 	}
-	in, err := model.Match(m.header.Columns, x)
+	in, err := m.match.Match(x)
 	if err != nil {
 		return 0, nil, err
 	}
