@@ -104,20 +104,21 @@ Your own data, in a folder of yours:  kequn load customers.csv events.parquet or
 		Version:       kequn.Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          knownCommand,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	f := root.PersistentFlags()
 	f.StringVarP(&a.dir, "dir", "C", ".", "workspace `DIR`")
 	f.BoolVar(&a.json, "json", false, "print one JSON document on stdout and nothing else there")
-	f.Uint64Var(&a.seed, "seed", 0, "seed of everything drawn at random: same data, same seed, same answer")
-	f.IntVar(&a.threads, "threads", 0, "threads to use (default all)")
-	f.StringVar(&a.memory, "memory", "", "most memory to use, for example 2GB (default half of the machine's)")
+	f.Uint64Var(&a.seed, "seed", 0, "seed `N` of everything drawn at random: same data, same seed, same answer")
+	f.IntVar(&a.threads, "threads", 0, "`N` threads to use (default all)")
+	f.StringVar(&a.memory, "memory", "", "most memory to use, a `SIZE`, for example 2GB (default half of the machine's)")
 	f.StringVar(&a.lang, "lang", "", "language of what people read, `zh|en` (default from LANG)")
 	f.BoolVar(&a.quiet, "quiet", false, "no progress on stderr")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return kequn.Errorf(kequn.KindUsage, "", "%v", err).WithHint("%s --help shows the flags", c.CommandPath())
 	})
+	root.SuggestionsMinimumDistance = 2
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.check() }
 	a.addCommands(root)
@@ -125,6 +126,18 @@ Your own data, in a folder of yours:  kequn load customers.csv events.parquet or
 		wrapArgs(c)
 	}
 	return root
+}
+
+// knownCommand refuses a verb that does not exist, naming the nearest ones.
+func knownCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := kequn.Errorf(kequn.KindUsage, "", "there is no command %q", args[0])
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		return err.WithHint("did you mean %s?", strings.Join(near, " or "))
+	}
+	return err.WithHint("kequn --help lists the commands")
 }
 
 // wrapArgs makes wrong arguments usage errors, which have exit code 2.

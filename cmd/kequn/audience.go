@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -100,7 +101,7 @@ func (a *app) printPreview(w io.Writer, p *audience.Preview) {
 	fmt.Fprintf(w, a.say("%s / %s 位客户\n", "%s of %s customers\n"), count(p.Count), count(p.Of))
 	t := newTable(a.say("条件", "condition"), a.say("剩余", "left"))
 	for _, s := range p.Waterfall {
-		t.row(s.Step, count(s.Left))
+		t.row(cmp.Or(s.Words, s.Step), count(s.Left))
 	}
 	t.print(w)
 }

@@ -101,8 +101,8 @@ reason. Loading the same file again changes nothing.`,
 		Args: cobra.MinimumNArgs(1),
 	}
 	fl := c.Flags()
-	fl.StringVar(&f.As, "as", "", "what the files are: customers, events, orders, items, sends or lookup")
-	fl.StringVar(&f.Name, "name", "", "name of the dataset (default its role)")
+	fl.StringVar(&f.As, "as", "", "`ROLE` of the files: customers, events, orders, items, sends or lookup")
+	fl.StringVar(&f.Name, "name", "", "`NAME` of the dataset (default its role)")
 	fl.StringVar(&f.Customer, "customer", "", "`COL` that says whose row it is")
 	fl.StringVar(&f.Time, "time", "", "`COL` that says when it happened")
 	fl.StringVar(&f.Amount, "amount", "", "`COL` of money, or a product such as \"Quantity * UnitPrice\"")
@@ -111,7 +111,7 @@ reason. Loading the same file again changes nothing.`,
 	fl.StringVar(&f.Item, "item", "", "`COL` that says which product it is")
 	fl.StringVar(&f.Key, "key", "", "`COL` by which a lookup is joined")
 	fl.StringVar(&f.KnownAt, "known-at", "", "`COL` that says when the row entered the records")
-	fl.StringVar(&f.LoadedAt, "loaded-at", "", "when attributes and corrections of these files were known (default now)")
+	fl.StringVar(&f.LoadedAt, "loaded-at", "", "instant `T` at which attributes and corrections of these files were known (default now)")
 	return a.shopRun(c, true, func(s *pipeline.Shop, args []string) error {
 		f.Files = args
 		res, err := s.Load(a.ctx, f)
@@ -147,7 +147,7 @@ func (a *app) runCommand() *cobra.Command {
 run goes on where it stopped when it is called again.`,
 	}
 	c.Flags().StringVar(&f.Cutoff, "cutoff", "", "instant of decision `T`: a date or RFC 3339 (default just after the last event)")
-	c.Flags().StringVar(&f.Engine, "engine", "local", "where to compute: local")
+	c.Flags().StringVar(&f.Engine, "engine", "local", "`ENGINE` that computes: local")
 	return a.shopRun(c, false, func(s *pipeline.Shop, _ []string) error {
 		res, err := a.run(s, f)
 		if err != nil {
@@ -237,11 +237,11 @@ func goalFlags(c *cobra.Command, f *pipeline.GoalFlags) {
 	fl.StringVar(&f.Count, "count", "", "goal: how many rows of `DATASET` within the horizon")
 	fl.StringVar(&f.Column, "column", "", "goal: `customers.COL`, a fact learnt later")
 	fl.StringVar(&f.Positive, "positive", "", "`VALUE` of --column that counts as yes")
-	fl.StringVar(&f.Within, "within", "", "horizon, for example 90d")
-	fl.StringVar(&f.Gap, "gap", "", "time between cutoff and horizon")
+	fl.StringVar(&f.Within, "within", "", "horizon, a `DURATION` such as 90d")
+	fl.StringVar(&f.Gap, "gap", "", "time between cutoff and horizon, a `DURATION`")
 	fl.StringVar(&f.Who, "who", "", "`RULE` of the eligible population")
-	fl.StringVar(&f.Models, "models", "", "rungs to try, for example linear,gbdt (default all)")
-	fl.StringVar(&f.Prefer, "prefer", "auto", "auto (most accurate) or simple (simplest within noise of it)")
+	fl.StringVar(&f.Models, "models", "", "`RUNGS` to try, for example linear,gbdt (default all)")
+	fl.StringVar(&f.Prefer, "prefer", "auto", "`auto|simple`: the most accurate, or the simplest within noise of it")
 	fl.StringSliceVar(&f.ConfirmLeak, "confirm-leak", nil, "`COLUMN` that looks like a leak and is none")
 }
 
@@ -356,7 +356,7 @@ func (a *app) whyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "why ID", Short: "numbered reasons for a customer's scores and decision", Args: cobra.ExactArgs(1),
 	}
-	c.Flags().StringVar(&goal, "goal", "", "only this goal")
+	c.Flags().StringVar(&goal, "goal", "", "only this `GOAL`")
 	return a.shopRun(c, false, func(s *pipeline.Shop, args []string) error {
 		res, err := s.Why(a.ctx, args[0], goal)
 		if err != nil {

@@ -23,16 +23,16 @@ func (a *app) printLoad(w io.Writer, r *pipeline.LoadResult) {
 			continue
 		}
 		for _, x := range d.Why {
-			fmt.Fprintf(w, a.say("%s：拒收 %s 行：%s%s（首见于第 %d 行）\n", "%s: %s rows rejected: %s%s (first at line %d)\n"), d.Name, count(x.Rows), a.reason(x.Reason), columnWord(x.Column), x.Line)
+			fmt.Fprintf(w, a.say("%s：拒收 %s：%s%s（首见于第 %d 行）\n", "%s: %s rejected: %s%s (first at line %d)\n"), d.Name, a.rows(x.Rows), a.reason(x.Reason), columnWord(x.Column), x.Line)
 		}
 		for _, x := range d.Odd {
-			fmt.Fprintf(w, a.say("%s：%s 行留意：%s%s\n", "%s: %s rows to look at: %s%s\n"), d.Name, count(x.Rows), a.reason(x.Reason), columnWord(x.Column))
+			fmt.Fprintf(w, a.say("%s：%s留意：%s%s\n", "%s: %s to look at: %s%s\n"), d.Name, a.rows(x.Rows), a.reason(x.Reason), columnWord(x.Column))
 		}
 		if d.Identical > 0 {
-			fmt.Fprintf(w, a.say("%s：%s 行与另一行完全相同，没有行编号，均予保留\n", "%s: %s rows are identical to another one; without an id all are kept\n"), d.Name, count(d.Identical))
+			fmt.Fprintf(w, a.say("%s：%s与另一行完全相同，没有行编号，均予保留\n", "%s: %s identical to another one; without an id all are kept\n"), d.Name, a.rows(d.Identical))
 		}
 		if d.Corrected > 0 {
-			fmt.Fprintf(w, a.say("%s：%s 行更正了先前的记录\n", "%s: %s rows correct an earlier one\n"), d.Name, count(d.Corrected))
+			fmt.Fprintf(w, a.say("%s：%s更正了先前的记录\n", "%s: %s, correcting an earlier one\n"), d.Name, a.rows(d.Corrected))
 		}
 		if d.Rejects != "" {
 			fmt.Fprintf(w, a.say("%s：拒收的行在 %s（或 kequn rejects %s）\n", "%s: the rejected rows are in %s (or: kequn rejects %s)\n"), d.Name, d.Rejects, d.Name)
@@ -42,6 +42,14 @@ func (a *app) printLoad(w io.Writer, r *pipeline.LoadResult) {
 		}
 	}
 	fmt.Fprintln(w, a.say("各列的含义写在 kequn.yaml，可修改；下一步：kequn ready", "what each column is stands in kequn.yaml, where you can change it; next: kequn ready"))
+}
+
+// rows counts rows in words.
+func (a *app) rows(n int64) string {
+	if n == 1 {
+		return a.say("1 行", "1 row")
+	}
+	return count(n) + a.say(" 行", " rows")
 }
 
 func columnWord(c string) string {

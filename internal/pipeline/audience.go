@@ -2,12 +2,14 @@ package pipeline
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 
 	"kequn"
 	"kequn/internal/audience"
 	"kequn/internal/plan"
+	"kequn/internal/rule"
 )
 
 // AudienceList is the saved audiences with their sizes.
@@ -39,12 +41,13 @@ func (s *Shop) asking(ctx context.Context, cutoff string) (audience.Source, erro
 }
 
 // PreviewAudience counts a rule: exactly as many as MembersOfRule returns.
-func (s *Shop) PreviewAudience(ctx context.Context, rule, cutoff string) (*audience.Preview, error) {
+func (s *Shop) PreviewAudience(ctx context.Context, text, cutoff string) (*audience.Preview, error) {
 	src, err := s.asking(ctx, cutoff)
 	if err != nil {
 		return nil, err
 	}
-	return src.Preview(ctx, s.ruleOf(rule), s.Lang)
+	p, err := src.Preview(ctx, s.ruleOf(text), s.Lang)
+	return p, s.noAudience(err, text)
 }
 
 // ruleOf returns the rule of an audience's name, or the text itself.
@@ -61,7 +64,8 @@ func (s *Shop) MembersOfRule(ctx context.Context, name, cutoff string) ([]string
 	if err != nil {
 		return nil, err
 	}
-	return src.Members(ctx, s.ruleOf(name))
+	m, err := src.Members(ctx, s.ruleOf(name))
+	return m, s.noAudience(err, name)
 }
 
 // WhyAudience says for one customer whether a rule holds, and why.
@@ -70,7 +74,8 @@ func (s *Shop) WhyAudience(ctx context.Context, name, customer, cutoff string) (
 	if err != nil {
 		return nil, err
 	}
-	return src.Why(ctx, s.ruleOf(name), customer, s.Lang)
+	y, err := src.Why(ctx, s.ruleOf(name), customer, s.Lang)
+	return y, s.noAudience(err, name)
 }
 
 // OverlapAudiences counts who is in one, the other, and both.
@@ -79,16 +84,45 @@ func (s *Shop) OverlapAudiences(ctx context.Context, a, b, cutoff string) (*audi
 	if err != nil {
 		return nil, err
 	}
-	return src.Overlap(ctx, audience.Named{Name: a, Rule: s.ruleOf(a)}, audience.Named{Name: b, Rule: s.ruleOf(b)})
+	o, err := src.Overlap(ctx, audience.Named{Name: a, Rule: s.ruleOf(a)}, audience.Named{Name: b, Rule: s.ruleOf(b)})
+	return o, s.noAudience(err, a, b)
 }
 
+// noAudience puts an error of a rule into the words of somebody who meant an audience's name: a text that is a single name,
+// and neither an audience nor a rule.
+func (s *Shop) noAudience(err error, texts ...string) error {
+	if err == nil || kequn.KindOf(err) != kequn.KindUsage {
+		return err
+	}
+	var names []string
+	for _, a := range s.Plan.Audience {
+		names = append(names, a.Name)
+	}
+	for _, t := range texts {
+		if !singleName.MatchString(t) || slices.Contains(names, t) {
+			continue
+		}
+		e := kequn.Errorf(kequn.KindUsage, "", "there is no audience %q, and as a rule it cannot be read", t)
+		switch near := rule.Suggest(t, names); {
+		case near != "":
+			return e.WithHint("did you mean %q?", near)
+		case len(names) > 0:
+			return e.WithHint("the audiences are %s", strings.Join(names[:min(len(names), 12)], ", "))
+		}
+		return e.WithHint("kequn audience save NAME RULE keeps one")
+	}
+	return err
+}
+
+var singleName = regexp.MustCompile(`^[\p{L}_][\p{L}\p{N}_-]*$`)
+
 // SaveAudience writes a rule into the plan under a name, as a new version of it.
-func (s *Shop) SaveAudience(ctx context.Context, name, rule string) (*AudienceSize, error) {
+func (s *Shop) SaveAudience(ctx context.Context, name, text string) (*AudienceSize, error) {
 	src, err := s.asking(ctx, "")
 	if err != nil {
 		return nil, err
 	}
-	p, err := src.Preview(ctx, rule, s.Lang)
+	p, err := src.Preview(ctx, text, s.Lang)
 	if err != nil {
 		return nil, err
 	}
@@ -98,14 +132,14 @@ func (s *Shop) SaveAudience(ctx context.Context, name, rule string) (*AudienceSi
 		if err := s.readDoc("audiences", &book); err != nil {
 			return err
 		}
-		version, fresh, err := book.Save(name, rule, src.Catalogue, s.Now(), s.By, "")
+		version, fresh, err := book.Save(name, text, src.Catalogue, s.Now(), s.By, "")
 		if err != nil {
 			return err
 		}
-		out = &AudienceSize{Name: name, Rule: rule, Count: p.Count, Of: p.Of, Version: version.Version}
-		if a := s.Plan.AudienceNamed(name); a == nil || a.Rule != rule {
+		out = &AudienceSize{Name: name, Rule: text, Count: p.Count, Of: p.Of, Version: version.Version}
+		if a := s.Plan.AudienceNamed(name); a == nil || a.Rule != text {
 			edit := s.edit()
-			edit.PutAudience(plan.Audience{Name: name, Rule: rule})
+			edit.PutAudience(plan.Audience{Name: name, Rule: text})
 			if err := s.writePlan(edit); err != nil {
 				return err
 			}

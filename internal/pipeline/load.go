@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -98,6 +99,9 @@ func (s *Shop) Load(ctx context.Context, f LoadFlags) (*LoadResult, error) {
 		res, err = s.load(ctx, f)
 		return err
 	})
+	if err != nil {
+		s.Discard()
+	}
 	return res, err
 }
 
@@ -147,16 +151,20 @@ func (s *Shop) load(ctx context.Context, f LoadFlags) (*LoadResult, error) {
 		}
 	}
 	s.suggest(edit, jobs)
-	if err := s.writePlan(edit); err != nil {
-		return nil, err
-	}
 	if err := s.keepLoadDoc(tx, res); err != nil {
 		return nil, err
 	}
 	if err := rejects.commit(tx); err != nil {
 		return nil, err
 	}
-	return res, tx.Commit()
+	before := s.text
+	if err := s.writePlan(edit); err != nil {
+		return nil, err
+	}
+	if err := tx.Commit(); err != nil {
+		return nil, errors.Join(err, s.restorePlan(before))
+	}
+	return res, nil
 }
 
 // jobs opens the files, says what each is, and puts lookups first, because times may come from them.
@@ -212,7 +220,7 @@ func (j *job) borrowTime(defs []plan.Dataset) {
 			p.Columns = append(p.Columns, source.Column{Name: c.Name, Kind: table.Time, Role: kequn.ColTime, From: from, Layout: c.Layout,
 				Evidence: "the file has no time; taken from " + d.Name})
 			p.Missing = p.Missing[1:]
-			j.hints = append(j.hints, "the time comes from "+from+" of "+d.Name)
+			j.hints = []string{"the time comes from " + from + " of " + d.Name}
 			return
 		}
 	}
@@ -249,7 +257,7 @@ func (s *Shop) define(j *job, f LoadFlags, defs []plan.Dataset) error {
 			return kequn.Errorf(kequn.KindInput, j.path, "has no column %q, which dataset %q has in %s", missing[0], name, plan.FileName).
 				WithHint("its columns are %s; load it under another name with --name", strings.Join(j.file.Columns, ", "))
 		}
-		j.def = *existing
+		j.def, j.hints = *existing, nil // what the file alone looked like no longer matters
 		return nil
 	}
 	j.borrowTime(defs)
@@ -359,14 +367,16 @@ func (s *Shop) loadFile(ctx context.Context, tx *store.Tx, j *job, loadedAt kequ
 		return nil, err
 	}
 	step := s.Lang.Pick("读入 ", "load ") + filepath.Base(j.path)
-	var rows, unjoined int64
+	var rows, unjoined, firstUnjoined int64
 	counts, err := j.file.Read(ctx, j.schema(), func(b *source.Batch) error {
 		t, lines := b.Table, b.Line
 		if join != nil {
 			var missing []int64
 			t, lines, missing = join.apply(t, lines)
 			for _, line := range missing {
-				unjoined++
+				if unjoined++; unjoined == 1 {
+					firstUnjoined = line
+				}
 				if err := out.write(source.Reject{Line: line, Reason: source.MissingTime, Column: join.column}); err != nil {
 					return err
 				}
@@ -383,6 +393,9 @@ func (s *Shop) loadFile(ctx context.Context, tx *store.Tx, j *job, loadedAt kequ
 	}, out.write)
 	if err != nil {
 		return nil, err
+	}
+	if counts.Read == 0 {
+		return nil, kequn.Errorf(kequn.KindInput, j.path, "%s", s.Lang.Pick("只有表头，没有数据行", "has a header line and no row below it"))
 	}
 	load.AddRejected(counts.Rejected + unjoined)
 	c, err := load.Close()
@@ -401,10 +414,10 @@ func (s *Shop) loadFile(ctx context.Context, tx *store.Tx, j *job, loadedAt kequ
 	res.Reasons, res.Warnings = counts.Reasons, counts.Warnings
 	res.Why, res.Odd = tallies(counts.Reasons), tallies(counts.Warnings)
 	if unjoined > 0 {
-		res.Why = append(res.Why, Tally{Reason: string(source.MissingTime), Column: join.column, Rows: unjoined})
+		res.Why = append(res.Why, Tally{Reason: string(source.MissingTime), Column: join.column, Rows: unjoined, Line: firstUnjoined})
 	}
 	if c.Rejected > 0 {
-		res.Why = append(res.Why, Tally{Reason: "conflicting_id", Rows: c.Rejected})
+		res.Why = append(res.Why, Tally{Reason: "conflicting_id", Rows: c.Rejected, Line: c.Rejects[0].Line})
 	}
 	if c.First != kequn.NoTime {
 		res.First, res.Last = kequn.FormatZone(c.First, s.Plan.Location()), kequn.FormatZone(c.Last, s.Plan.Location())
@@ -446,25 +459,33 @@ func (s *Shop) keepLoadDoc(tx *store.Tx, res *LoadResult) error {
 	return putDoc(tx, "loads", all)
 }
 
-// suggest adds goals and segments to a plan that has none, as far as the data can carry them.
+// suggest adds goals and segments to a plan that has none, as far as the data can carry them: what customers buy is asked
+// about first, else what they do.
 func (s *Shop) suggest(e *plan.Edit, jobs []*job) {
 	if len(s.Plan.Goals) > 0 || len(s.Plan.Segments) > 0 {
 		return
 	}
-	var orders *plan.Dataset
+	rank := map[kequn.Role]int{kequn.Orders: 3, kequn.Items: 2, kequn.Events: 1} // looked up only
+	var deeds *plan.Dataset
 	for _, j := range jobs {
-		if j.def.Role == kequn.Orders || j.def.Role == kequn.Items && orders == nil {
-			orders = &j.def
+		if r := rank[j.def.Role]; r > 0 && (deeds == nil || r > rank[deeds.Role]) {
+			deeds = &j.def
 		}
 	}
-	if orders == nil {
+	if deeds == nil {
 		return
 	}
-	e.PutGoal(plan.Goal{Name: "buys_again", Event: orders.Name, Within: kequn.Days(30)})
-	e.PutGoal(plan.Goal{Name: "churn", Event: orders.Name, Absent: true, Within: kequn.Days(90), Who: fmt.Sprintf("%s.last(\"180d\").exists()", orders.Name)})
-	if a := orders.With(kequn.ColAmount); a != nil {
-		e.PutGoal(plan.Goal{Name: "spend", Sum: orders.Name + "." + a.Name, Within: kequn.Days(90)})
+	again := "buys_again"
+	if deeds.Role == kequn.Events {
+		again = "comes_back"
 	}
-	e.PutSegmentation(plan.Segmentation{Name: "rfm", Method: "rfm"})
+	e.PutGoal(plan.Goal{Name: again, Event: deeds.Name, Within: kequn.Days(30)})
+	e.PutGoal(plan.Goal{Name: "churn", Event: deeds.Name, Absent: true, Within: kequn.Days(90), Who: fmt.Sprintf("%s.last(\"180d\").exists()", deeds.Name)})
+	if a := deeds.With(kequn.ColAmount); a != nil && deeds.Role != kequn.Events {
+		e.PutGoal(plan.Goal{Name: "spend", Sum: deeds.Name + "." + a.Name, Within: kequn.Days(90)})
+	}
+	if deeds.Role != kequn.Events {
+		e.PutSegmentation(plan.Segmentation{Name: "rfm", Method: "rfm"})
+	}
 	e.PutSegmentation(plan.Segmentation{Name: "behaviour", Method: "behaviour"})
 }

@@ -185,6 +185,7 @@ const maxTrain = 300_000
 
 // study is a goal with its panel, ready to be learnt.
 type study struct {
+	lang    kequn.Lang
 	goal    plan.Goal
 	cuts    Cutoffs
 	defs    []query.Feature
@@ -200,11 +201,11 @@ type study struct {
 // prepare makes the panel of a goal as known at ask.
 func (s *Shop) prepare(ctx context.Context, v *view, g plan.Goal, ask kequn.Cutoff) (*study, error) {
 	first, _ := v.span()
-	t := &study{goal: g}
+	t := &study{lang: s.Lang, goal: g}
 	var ok bool
 	if t.cuts, ok = ChooseCutoffs(first, ask, g.Gap, g.Within, v.zone); !ok {
-		return nil, kequn.Errorf(kequn.KindNotEnough, g.Name, "history begins on %s, too late for a horizon of %s before %s",
-			kequn.FormatZone(first, v.zone), g.Within, kequn.FormatZone(ask, v.zone)).WithHint("a shorter horizon (--within), or more history")
+		return nil, kequn.Errorf(kequn.KindNotEnough, g.Name, s.Lang.Pick("历史始于 %s，不足以容纳 %s 的效果期（截止 %s）", "history begins on %s, too late for a horizon of %s before %s"),
+			kequn.FormatZone(first, v.zone), g.Within, kequn.FormatZone(ask, v.zone)).WithHint("%s", s.Lang.Pick("缩短效果期（--within），或加载更多历史", "a shorter horizon (--within), or more history"))
 	}
 	all := t.cuts.All()
 	var err error
@@ -302,28 +303,31 @@ func (t *study) frame(seed uint64) error {
 // enough refuses a goal with too few customers or too few of one kind, naming what is missing.
 func (t *study) enough(rows int) error {
 	if rows == 0 || len(t.rounds) == 0 {
-		return kequn.Errorf(kequn.KindNotEnough, t.goal.Name, "no eligible customer has a known outcome").WithHint("widen the population (who), or shorten the horizon")
+		return kequn.Errorf(kequn.KindNotEnough, t.goal.Name, "%s", t.lang.Pick("适用人群中没有客户的结果已知", "no eligible customer has a known outcome")).
+			WithHint("%s", t.lang.Pick("放宽适用人群（who），或缩短效果期", "widen the population (who), or shorten the horizon"))
 	}
 	if t.y.Task != kequn.Binary {
 		if rows < 2*minLearn {
-			return kequn.Errorf(kequn.KindNotEnough, t.goal.Name, "%d customers with a known outcome, at least %d are needed", rows, 2*minLearn)
+			return kequn.Errorf(kequn.KindNotEnough, t.goal.Name, t.lang.Pick("只有 %d 位客户的结果已知，至少需要 %d 位", "%d customers with a known outcome, at least %d are needed"), rows, 2*minLearn)
 		}
 		return nil
 	}
 	for _, r := range t.rounds {
 		for _, part := range []struct {
-			rows  []int32
-			least int
-			word  string
-		}{{r.Train, minLearn, "learn from"}, {r.Test, minJudge, "judge on"}} {
+			rows   []int32
+			least  int
+			zh, en string
+		}{{r.Train, minLearn, "可供学习", "learn from"}, {r.Test, minJudge, "可供评判", "judge on"}} {
 			yes := 0
 			for _, i := range part.rows {
 				yes += int(t.y.Y[i])
 			}
 			no := len(part.rows) - yes
 			if yes < part.least || no < part.least {
-				return kequn.Errorf(kequn.KindNotEnough, t.goal.Name, "%d customers with yes and %d with no to %s, at least %d of each are needed", yes, no, part.word, part.least).
-					WithHint("a longer horizon (--within), more history or more customers")
+				return kequn.Errorf(kequn.KindNotEnough, t.goal.Name, t.lang.Pick(
+					"%[5]s的客户中 %[1]d 位为是、%[2]d 位为否，各需至少 %[4]d 位", "%[1]d customers with yes and %[2]d with no to %[3]s, at least %[4]d of each are needed"),
+					yes, no, part.en, part.least, part.zh).
+					WithHint("%s", t.lang.Pick("延长效果期（--within），或加载更多历史、更多客户", "a longer horizon (--within), more history or more customers"))
 			}
 		}
 	}

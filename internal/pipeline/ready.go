@@ -93,7 +93,7 @@ func (s *Shop) readyGoal(ctx context.Context, v *view, g plan.Goal, ask kequn.Cu
 	for _, c := range cuts.All() {
 		r.Cutoffs = append(r.Cutoffs, kequn.FormatZone(c, v.zone))
 	}
-	t := &study{goal: g, cuts: cuts, panel: p}
+	t := &study{lang: s.Lang, goal: g, cuts: cuts, panel: p}
 	judge, sum := int32(len(cuts.Learn)), 0.0
 	for i, c := range p.Cutoff {
 		if y := p.Y.Columns[0].Num[i]; c == judge && !math.IsNaN(y) {

@@ -127,6 +127,7 @@ func (r *rejectFiles) abort() {
 		if f.tmp != nil {
 			f.tmp.Close()
 			os.Remove(f.tmp.Name())
+			os.Remove(filepath.Dir(f.tmp.Name())) // fails, rightly, where earlier loads left files
 		}
 	}
 }

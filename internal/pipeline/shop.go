@@ -68,6 +68,9 @@ type Shop struct {
 
 	ws   *store.Workspace
 	text []byte // the plan as it stands in the file
+
+	fresh     bool // the workspace was made by this call
+	newFolder bool // and so was its folder
 }
 
 // Open opens the workspace in Options.Dir. There must be one.
@@ -81,18 +84,35 @@ func Open(o Options) (*Shop, error) {
 	return s, s.readPlan()
 }
 
-// Create opens the workspace in Options.Dir and makes it if there is none.
+// Create opens the workspace in Options.Dir and makes it if there is none. A workspace that it made and that nothing was
+// written to goes again with [Shop.Discard].
 func Create(o Options) (*Shop, error) {
 	o = o.withDefaults()
+	_, err := os.Stat(o.Dir)
+	s := &Shop{Options: o, newFolder: errors.Is(err, fs.ErrNotExist), fresh: !store.Exists(o.Dir)}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, kequn.Errorf(kequn.KindInput, o.Dir, "the folder cannot be made: %v", errors.Unwrap(err))
 	}
-	ws, err := store.Create(o.Dir, o.store())
-	if err != nil {
+	if s.ws, err = store.Create(o.Dir, o.store()); err != nil {
 		return nil, err
 	}
-	s := &Shop{Options: o, ws: ws}
-	return s, s.readPlan()
+	if err := s.readPlan(); err != nil {
+		return nil, errors.Join(err, s.Discard())
+	}
+	return s, nil
+}
+
+// Discard takes back what [Create] made, if nothing was written to it since: a first load that is refused leaves neither
+// files nor an empty folder behind.
+func (s *Shop) Discard() error {
+	if !s.fresh {
+		return nil
+	}
+	err := s.ws.RemoveEmpty()
+	if s.newFolder {
+		os.Remove(s.Dir) // fails, rightly, unless it is empty
+	}
+	return err
 }
 
 func (o Options) store() store.Options {
@@ -133,6 +153,22 @@ func (s *Shop) writePlan(e *plan.Edit) error {
 	if err != nil {
 		return err
 	}
+	if err := s.putPlan(text); err != nil {
+		return err
+	}
+	s.Plan, s.text = p, text
+	return nil
+}
+
+// restorePlan puts the plan's text back as it was before an edit whose data could not be kept.
+func (s *Shop) restorePlan(text []byte) error {
+	if len(text) == 0 {
+		return os.Remove(s.planPath())
+	}
+	return s.putPlan(text)
+}
+
+func (s *Shop) putPlan(text []byte) error {
 	tmp, err := os.CreateTemp(s.Dir, "."+plan.FileName+"-*")
 	if err != nil {
 		return err
@@ -143,11 +179,7 @@ func (s *Shop) writePlan(e *plan.Edit) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(tmp.Name(), s.planPath()); err != nil {
-		return err
-	}
-	s.Plan, s.text = p, text
-	return nil
+	return os.Rename(tmp.Name(), s.planPath())
 }
 
 // edit begins to edit the plan, a new one where there is none yet. A new plan does not depend on the user's language, so

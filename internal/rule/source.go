@@ -85,6 +85,8 @@ func (s *source) syntaxError(offset int32, message string) *kequn.Error {
 		return at.errorf("the rule is nested too deeply, at most %d levels are read", MaxDepth)
 	case strings.Contains(message, "node count") || strings.Contains(message, "expression node"):
 		return at.errorf("the rule is too long, at most %d operations are read", MaxNodes)
+	case strings.Contains(message, "<EOF>"):
+		return at.errorf("the rule ends where something is still to come").WithHint("is a value missing, or a closing parenthesis?")
 	}
 	message = strings.TrimPrefix(message, "Syntax error: ")
 	if r := []rune(message); len(r) > 0 {

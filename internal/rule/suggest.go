@@ -53,7 +53,13 @@ func unknown(at place, what, name string, known []string) error {
 	if near := Suggest(name, known); near != "" {
 		return err.WithHint("did you mean %q?", near)
 	}
-	known = slices.Clone(known)
+	var once []string
+	for _, k := range known {
+		if !slices.Contains(once, k) {
+			once = append(once, k)
+		}
+	}
+	known = once
 	if len(known) == 0 {
 		return err.WithHint("there is none yet")
 	}

@@ -45,7 +45,7 @@ func (p *Proposal) Problem() error {
 		kequn.ColTime:     {"the time", "--time COL, or take it from a lookup as in --time campaign_id.start_date"},
 		kequn.ColKey:      {"the key", "--key COL"},
 	}[p.Missing[0]]
-	err := kequn.Errorf(kequn.KindInput, p.path, "required column is missing: no column of the %s looks like %s", p.Role, what[0])
+	err := kequn.Errorf(kequn.KindInput, p.path, "seems to be %s, but no column of it looks like %s", p.Role, what[0])
 	list := strings.Join(p.columns[:min(len(p.columns), 40)], ", ")
 	if len(p.columns) > 40 {
 		list += ", …"
@@ -55,7 +55,7 @@ func (p *Proposal) Problem() error {
 	}
 	hint := fmt.Sprintf("its columns are %s; choose one with %s", list, what[1])
 	if p.Missing[0] == kequn.ColCustomer {
-		hint += "; to model one flat table without customers use: kequn try"
+		hint += "; a table about something else than customers is loaded with --as lookup --key COL; one flat table is modelled with kequn try"
 	}
 	return err.WithHint("%s", hint)
 }
@@ -298,6 +298,8 @@ func (w *proposer) dataset() (kequn.Role, string) {
 		return kequn.Customers, "one row per customer, with columns about people"
 	case unique && !eventTime && !order && !row && !event && !(anyTime && (amount || item)):
 		return kequn.Customers, "one row per customer"
+	case !anyTime && !order && !item && !event && (file == kequn.Customers || w.people() >= 2):
+		return kequn.Customers, "columns about people, and no time"
 	case event:
 		return kequn.Events, "a customer and what happened"
 	case (amount || price) && (order || item || quantity):

@@ -54,7 +54,7 @@ func TimeRound(cutoff []int32, train, judge []int32) Round {
 // rows lie in one fold, as long as they are less than a fifth of its share of their class. Rows of one group stay together; without groups, each fold has its share of each class (or of each
 // tenth of the amounts).
 func Folds(x *table.Table, y model.Outcome, group []int64, k int, seed uint64) []int32 {
-	fold := make([]int32, x.NRows())
+	fold := make([]int32, len(y.Y)) // a table without columns does not know its rows
 	if group != nil {
 		for i, g := range group {
 			fold[i] = int32(kernel.Mix(kernel.Mix(seed)^uint64(g)) % uint64(k))
@@ -62,7 +62,7 @@ func Folds(x *table.Table, y model.Outcome, group []int64, k int, seed uint64) [
 		return fold
 	}
 	_, inputs, _ := model.Inputs(x, nil)
-	hash := make([]uint64, x.NRows())
+	hash := make([]uint64, len(y.Y))
 	if len(inputs.Columns) > 0 {
 		hash = model.RowHash(inputs, seed)
 	}
