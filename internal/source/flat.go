@@ -65,8 +65,10 @@ func ReadFlat(ctx context.Context, path string, opt Options) (*table.Table, *Inf
 				continue
 			}
 			i, _ := f.columnIndex(w.Column)
-			schema[i].Kind, schema[i].Layout, unsure[i] = table.Category, "", false
-			again = true
+			if schema[i].Kind != table.Category { // what not even words can say, such as a time beyond any calendar, stays missing
+				schema[i].Kind, schema[i].Layout, unsure[i] = table.Category, "", false
+				again = true
+			}
 		}
 		for i, c := range out.Columns {
 			if unsure[i] && numbersOnly(c) {

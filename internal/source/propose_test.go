@@ -445,3 +445,17 @@ func TestFlatNumbersBeyond(t *testing.T) {
 		t.Errorf("warnings %+v", info.Counts.Warnings)
 	}
 }
+
+// Times beyond any calendar are no words either: they stay missing, and reading ends.
+func TestFlatUnreadableTimes(t *testing.T) {
+	path := filepath.Join("..", "..", "..", "shared", "data", "badinput", "parquet-testing-odd", "int96_from_spark.parquet")
+	if _, err := os.Stat(path); err != nil {
+		t.Skip("shared data is absent")
+	}
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	defer stop()
+	out, _, err := ReadFlat(ctx, path, Options{})
+	if err != nil || out.NRows() != 6 {
+		t.Errorf("%v, %d rows", err, out.NRows())
+	}
+}
