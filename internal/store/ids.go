@@ -160,6 +160,7 @@ type verdict struct {
 	end       int64    // behind that of the last
 	drop      []uint64 // bit i: row first+i is not kept
 	duplicate int64
+	idle      bool // every row is kept as it came
 	rejected  []Reject
 	fixes     []rowMoment // corrections: rows whose known-at moment was set, by row
 	leaves    []rowMoment // new rows whose id leaves their customer at a moment, by row

@@ -326,6 +326,7 @@ func (x *Load) close() error {
 	if err := x.judge(v); err != nil {
 		return err
 	}
+	v.idle = v.duplicate == 0 && len(v.rejected)+len(v.fixes)+len(v.leaves) == 0
 	x.counts.Duplicate = v.duplicate
 	x.counts.Rejected += int64(len(v.rejected))
 	x.counts.Rejects = append(x.counts.Rejects, v.rejected...)
@@ -353,6 +354,9 @@ func (x *Load) close() error {
 			Kept: x.counts.Kept, Duplicate: x.counts.Duplicate, Rejected: x.counts.Rejected + x.o.Rejected})
 	}
 	t := x.tx
+	if x.counts.Kept == 0 && x.o.FileHash == "" && findDataset(t.next.Datasets, d.Name) != nil {
+		return nil // nothing was said that was not known
+	}
 	t.next.Datasets = setDataset(t.next.Datasets, d)
 	t.changed = true
 	return nil

@@ -211,7 +211,7 @@ func (m *merger) take(c *cursor) bool {
 	known := m.knownOf(c)
 	isNew := false
 	if m.verdict != nil {
-		if isNew = m.verdict.isNew(c.seq); isNew {
+		if isNew = !m.verdict.idle && m.verdict.isNew(c.seq); isNew {
 			if m.verdict.dropped(c.seq) {
 				return false
 			}

@@ -61,4 +61,3 @@ func (s *Snapshot) PartKey(id string) (key []byte, aadPrefix string, err error) 
 	}
 	return nil, "", kequn.Errorf(kequn.KindUsage, "", "there is no part %q", id).WithHint("name a file of .kequn/parts")
 }
-

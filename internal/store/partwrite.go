@@ -99,7 +99,7 @@ func newPartWriter(w io.Writer, fields []field, keys *vault.Keyring) (*partWrite
 		case f.Kind.InCode() && f.Name != idColumn:
 			props = append(props, parquet.WithDictionaryFor(f.Name, true))
 		case f.Kind.InInt() && f.Kind != table.Bool:
-			props = append(props, parquet.WithEncodingFor(f.Name, intEncoding(f)))
+			props = append(props, parquet.WithEncodingFor(f.Name, parquet.Encodings.DeltaBinaryPacked))
 		}
 	}
 	if keys != nil {
@@ -120,10 +120,6 @@ func newPartWriter(w io.Writer, fields []field, keys *vault.Keyring) (*partWrite
 func keyMetadata(id string, file [16]byte) string {
 	data, _ := json.Marshal(map[string]string{"kequn_key": id, "file": hex.EncodeToString(file[:])})
 	return string(data)
-}
-
-func intEncoding(f field) parquet.Encoding {
-	return parquet.Encodings.DeltaBinaryPacked
 }
 
 func parquetSchema(fields []field) (*schema.GroupNode, error) {
@@ -357,7 +353,6 @@ func (p *partWriter) text(w *file.ByteArrayColumnChunkWriter, c *table.Column, d
 // arrowTexts wraps a dictionary's texts without copying them.
 func arrowTexts(d *table.Dict) (arrow.Array, error) {
 	offsets := make([]int32, d.Len()+1)
-	var data []byte
 	total := 0
 	for i := range d.Len() {
 		total += len(d.Bytes(i))
@@ -366,9 +361,8 @@ func arrowTexts(d *table.Dict) (arrow.Array, error) {
 		}
 		offsets[i+1] = int32(total)
 	}
-	data = d.Data()
 	out := array.NewData(arrow.BinaryTypes.Binary, d.Len(), []*memory.Buffer{nil,
-		memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(offsets)), memory.NewBufferBytes(data)}, nil, 0, 0)
+		memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(offsets)), memory.NewBufferBytes(d.Data())}, nil, 0, 0)
 	defer out.Release()
 	return array.NewBinaryData(out), nil
 }

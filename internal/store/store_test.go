@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"sort"
 	"strings"
@@ -350,6 +351,59 @@ func TestSpillingChangesNoByte(t *testing.T) {
 			if left, _ := w.fs.list(w.path("tmp")); len(left) > 0 {
 				t.Errorf("%d temporary folders left", len(left))
 			}
+		}
+	}
+}
+
+// However the range of customers is cut, the pieces put together are the same rows; one customer may fill several row
+// groups, and a part may reach over many pieces.
+func TestPiecesPutTogetherAreTheWhole(t *testing.T) {
+	w := memoryWorkspace(t, false, Options{})
+	p := ordersPlan(false)
+	p.Columns = p.Columns[:4]
+	rows := emptyTable(p)
+	s := kernel.NewStream(3)
+	for i := range 190_000 {
+		who := "heavy" // two and a half row groups
+		if i%190 < 30 {
+			who = fmt.Sprint("c", s.Intn(300))
+		}
+		rows.Columns[0].AppendString(who)
+		rows.Columns[1].Int = append(rows.Columns[1].Int, int64(s.Intn(1000))*day)
+		rows.Columns[2].Int = append(rows.Columns[2].Int, int64(i))
+		rows.Columns[3].AppendString([]string{"Ulm", "Bonn"}[i%2])
+	}
+	load(t, w, p, rows, LoadOptions{})
+	load(t, w, p, rows.Slice(0, 1000), LoadOptions{}) // and a second run
+	snap := snapshot(t, w)
+	d := snap.m.Datasets[0]
+	columns := []string{"who", "when", "amount", "city"}
+	read := func(width int) string {
+		var all *table.Table
+		for from := 0; from < maxPartitions; from += width {
+			part, err := snap.stretch(d, from, from+width, columns)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if all == nil {
+				all = part.rows
+			} else if err := all.Append(part.rows); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sum := sha256.New()
+		for i := range all.NRows() {
+			fmt.Fprintln(sum, all.Columns[0].String(i), all.Columns[1].Int[i], all.Columns[2].Int[i], all.Columns[3].String(i))
+		}
+		return fmt.Sprintf("%d rows %x", all.NRows(), sum.Sum(nil))
+	}
+	want := read(maxPartitions / d.Partitions)
+	if !strings.HasPrefix(want, "191000 ") || d.Partitions != 4 {
+		t.Fatal(want, d.Partitions)
+	}
+	for _, width := range []int{256, 16, 1} {
+		if got := read(width); got != want {
+			t.Errorf("in pieces of %d: %s, want %s", width, got, want)
 		}
 	}
 }
