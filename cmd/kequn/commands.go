@@ -416,6 +416,26 @@ loses it loses the data.`,
 			fmt.Fprintln(w, a.say("工作区已加密；口令或密钥文件请妥善保管，丢失即无法打开。", "the workspace is sealed; keep the passphrase or identity safe: without it nothing can be opened"))
 		})
 	}
-	c.AddCommand(init)
+	c.AddCommand(init, a.keyExportCommand())
 	return c
+}
+
+func (a *app) keyExportCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "export --part FILE", Short: "the key of one sealed part, for another Parquet reader", Args: cobra.NoArgs,
+		Long: `Prints the key (hexadecimal) and the AAD prefix of one part of a sealed workspace. They open this part and no other one, for example in
+pyarrow: docs/format/parts.md shows how. Whoever sees them can read the part.`,
+		Example: `  kequn key export --part .kequn/parts/ab/ab12….parquet --json`,
+	}
+	part := c.Flags().String("part", "", "`FILE` of the part, or its id")
+	return a.shopRun(c, false, func(s *pipeline.Shop, _ []string) error {
+		if *part == "" {
+			return kequn.Errorf(kequn.KindUsage, "", "which part?").WithHint("--part FILE names one of .kequn/parts")
+		}
+		key, prefix, err := s.PartKey(*part)
+		if err != nil {
+			return err
+		}
+		return a.show(map[string]string{"key": key, "aad_prefix": prefix}, func(w io.Writer) { fmt.Fprintf(w, "key        %s\naad prefix %s\n", key, prefix) })
+	})
 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"encoding/hex"
 	"strings"
 
 	"kequn"
@@ -36,4 +37,14 @@ func (s *Shop) Verify(ctx context.Context) (*Verified, error) {
 		return nil, err
 	}
 	return &Verified{Files: r.Files, Manifests: r.Manifests, Bytes: r.Bytes}, nil
+}
+
+// PartKey returns the key of one sealed part in hexadecimal, and its AAD prefix.
+func (s *Shop) PartKey(part string) (key, aadPrefix string, err error) {
+	snap, err := s.ws.Snapshot()
+	if err != nil {
+		return "", "", err
+	}
+	k, prefix, err := snap.PartKey(part)
+	return hex.EncodeToString(k), prefix, err
 }
