@@ -231,7 +231,8 @@ func rowName(dataset string) string {
 }
 
 func (p *printer) window(w query.Window) {
-	method, args := "", []string{}
+	var method string
+	var args []string
 	switch {
 	case w.Ahead:
 		method, args = "ahead", []string{w.Span.String()}

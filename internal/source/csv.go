@@ -38,7 +38,7 @@ func (f *File) openCSV() error {
 	window := text
 	if len(window) > sniffBytes {
 		window = window[:sniffBytes]
-		if bytes.IndexAny(window, "\r\n") < 0 {
+		if !bytes.ContainsAny(window, "\r\n") {
 			window = text
 		}
 	}

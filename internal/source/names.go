@@ -49,7 +49,6 @@ var (
 	typeNames     = words(`type kind transactiontype transtype 类型 交易类型`)
 	campaignNames = words(`campaign campaignid campaignname campaigncode mailing mailingid 活动 活动编号 活动id 活动名称 营销活动 营销活动编号`)
 	armNames      = words(`arm offer offerid offercode treatment treatmentgroup variant testgroup experimentgroup abgroup group bucket 分组 实验组 组别 优惠方案 方案 优惠`)
-	consentNames  = words(`consent optin optedin permission subscribed newsletter gdpr allowmarketing 同意 授权 订阅 许可`)
 	birthNames    = words(`birthdate birthday dateofbirth dob birth 出生日期 生日 出生年月日`)
 	nameNames     = words(`name fullname firstname lastname surname givenname familyname middlename customername clientname membername username nickname realname 姓名 名字 名称 客户姓名 客户名称 会员姓名 用户名 昵称 买家昵称 收货人`)
 	mailNames     = words(`email emailaddress mail customeremail 邮箱 电子邮箱 电子邮件 邮件地址`)

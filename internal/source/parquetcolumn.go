@@ -126,15 +126,13 @@ type parquetValues struct {
 	null  []bool
 	ints  []int64 // also times, dates, decimals, booleans
 	float []float64
-	spans []span // of text; from is noSpan where the value is flawed
+	spans []span // of text
 	text  []byte
 	flaws []finding
 
 	levels []int16
 	dense  denseValues
 }
-
-const noSpan = math.MaxUint32
 
 // denseValues hold what one call of the library returns: the values that are not null.
 type denseValues struct {

@@ -220,8 +220,7 @@ func TestEncodings(t *testing.T) {
 	for _, u := range utf16.Encode([]rune("id,name\n1,a\n2,b\n")) {
 		lone = append(lone, byte(u), byte(u>>8))
 	}
-	i := strings.Index(string(lone), "a\x00")
-	i = strings.LastIndex(string(lone), "a\x00")
+	i := strings.LastIndex(string(lone), "a\x00")
 	lone[i], lone[i+1] = 0x00, 0xD8
 	_, rejects, counts, err := asText(t, write(t, "x.csv", "\xff\xfe"+string(lone)), Options{}, 0)
 	if err != nil || fmt.Sprint(rejects) != "[2:bad_encoding]" || counts.Kept != 1 {

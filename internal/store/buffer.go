@@ -33,7 +33,6 @@ type buffer struct {
 	known  bool // a known-at column is kept
 
 	codes []codeMap // for each text column: customer, id, fields, clear
-	keep  []int32   // scratch: rows of the batch that are taken
 	text  []byte    // scratch
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 
 	"kequn/internal/kernel"
-	"kequn/internal/table"
 )
 
 // Every dataset is kept in one order: by (hash of the customer, customer, event time, known-at, sequence). Partitions are
@@ -49,22 +48,6 @@ func deltaCount(rows int64, partitions int) int {
 		n *= 2
 	}
 	return n
-}
-
-// hashes hashes the texts of customer columns, each once.
-type hashes struct{ of map[*table.Dict][]uint64 }
-
-// customers returns the hash of each text of a dictionary.
-func (h *hashes) customers(d *table.Dict) []uint64 {
-	if h.of == nil {
-		h.of = map[*table.Dict][]uint64{}
-	}
-	list := h.of[d]
-	for i := len(list); i < d.Len(); i++ {
-		list = append(list, customerHash(d.Bytes(i)))
-	}
-	h.of[d] = list
-	return list
 }
 
 // compareCustomers orders customers: by hash, and where two share one, by text.

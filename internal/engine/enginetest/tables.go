@@ -69,7 +69,6 @@ type tableFile struct {
 	role   kequn.Role
 	loaded kequn.Instant
 	rows   [][]string
-	names  []string // columns of rows
 
 	cutoff  kequn.Cutoff
 	by      kequn.Instant
