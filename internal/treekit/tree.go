@@ -6,8 +6,6 @@ import (
 	"sync"
 )
 
-var inf = math.Inf(1)
-
 // Set is a set of bins of a category column.
 type Set [4]uint64
 

@@ -25,7 +25,7 @@ func TestConformance(t *testing.T) {
 
 // The same promises hold where rows and columns are drawn and rows are held out.
 func TestConformanceOfSamples(t *testing.T) {
-	l := gbdt.Learner{Trees: 40, RowShare: 0.7, ColumnShare: 0.6, Patience: 10, Seed: 5}
+	l := gbdt.Learner{Trees: 15, RowShare: 0.7, ColumnShare: 0.6, Patience: 10, Seed: 5}
 	modeltest.Exercise(t, l, gbdt.Decode, nil)
 }
 
