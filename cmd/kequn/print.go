@@ -130,9 +130,6 @@ func (a *app) printSegments(w io.Writer, list []*segment.Segmentation) {
 			t.row(a.say(x.Name.ZH, x.Name.EN), count(x.Size), percent(x.Share), revenue, a.say(x.Text.ZH, x.Text.EN))
 		}
 		t.print(w)
-		if s.Stability != nil {
-			fmt.Fprintf(w, a.say("稳定度 %.2f（1 为完全可重现）\n", "stability %.2f (1: found again in every sample)\n"), *s.Stability)
-		}
 		fmt.Fprintln(w)
 	}
 }
@@ -154,7 +151,7 @@ func (a *app) printPrediction(w io.Writer, p *pipeline.Prediction) {
 	}
 	fmt.Fprintln(w, p.Why)
 	if p.Card != nil {
-		fmt.Fprintf(w, "%s. %s\n", p.Card.Grade(a.language()), p.Card.Advice(a.language()))
+		fmt.Fprintf(w, a.say("评级：%s。%s\n", "grade: %s. %s\n"), p.Card.Grade(a.language()), p.Card.Advice(a.language()))
 	}
 	for _, l := range p.Leaks {
 		fmt.Fprintf(w, a.say("疑似泄漏 %s：%s", "may be a leak: %s: %s"), l.Column, l.Evidence)
@@ -217,6 +214,6 @@ func (a *app) printWhy(w io.Writer, y *pipeline.Why) {
 		fmt.Fprintf(w, "\n%s  %s\n", d.Campaign, d.Text)
 	}
 	for _, s := range y.Segments {
-		fmt.Fprintf(w, "%s = %s\n", s.Segmentation, s.Segment)
+		fmt.Fprintf(w, "%s: %s\n", s.Segmentation, s.Name)
 	}
 }

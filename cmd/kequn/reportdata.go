@@ -79,6 +79,10 @@ func gridOf(s *segment.Segmentation) *report.Grid {
 func goalOf(p *pipeline.Prediction) report.Goal {
 	g := report.Goal{Name: p.Name, Binary: p.Task == kequn.Binary, Rows: p.Rows, Rate: p.Rate,
 		Question: report.Text{ZH: pipeline.Question(p.Goal, kequn.Chinese), EN: pipeline.Question(p.Goal, kequn.English)}, Why: report.Text{ZH: p.WhyZH, EN: p.WhyEN}}
+	if p.Skipped != "" {
+		g.Skipped, g.Why = p.Skipped, report.Text{}
+		return g
+	}
 	if p.Card != nil {
 		g.Grade, g.Advice = report.Text{ZH: p.Card.Grade(kequn.Chinese), EN: p.Card.Grade(kequn.English)}, report.Text{ZH: p.Card.Advice(kequn.Chinese), EN: p.Card.Advice(kequn.English)}
 	}

@@ -223,15 +223,16 @@ func Grid(title string, rows, cols []string, cells [][]Cell, xLabel, yLabel stri
 		text(&b, x0-8, y+row/2+2, "end", r, "")
 		for j := range cols {
 			c := cells[i][j]
+			alpha := .06 + .9*math.Min(1, math.Max(0, c.Share))
 			fmt.Fprintf(&b, `<rect x="%s" y="%s" width="%s" height="%s" rx="4" fill="var(--kq1,#2563a8)" fill-opacity="%s"/>`,
-				num(x0+cw*float64(j)+1), num(y+1), num(cw-2), num(row-2), num(.06+.74*math.Min(1, math.Max(0, c.Share))))
+				num(x0+cw*float64(j)+1), num(y+1), num(cw-2), num(row-2), num(alpha))
 			class := ""
-			if c.Share > .55 {
+			if alpha > .68 { // where the paper's colour stands out more than the ink's
 				class = "kq-on"
 			}
 			text(&b, x0+cw*(float64(j)+.5), y+20, "middle", clip(c.Text, cw-6), class+" kq-strong")
 			if c.Sub != "" {
-				text(&b, x0+cw*(float64(j)+.5), y+36, "middle", clip(c.Sub, cw-6), class+" kq-small")
+				text(&b, x0+cw*(float64(j)+.5), y+36, "middle", clip(c.Sub, (cw-2)*12/10.5), class+" kq-small")
 			}
 		}
 	}

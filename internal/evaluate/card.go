@@ -34,6 +34,9 @@ type Input struct {
 	FitSeconds, PredictSeconds, PeakMB float64
 	PredictRows                        int // rows that PredictSeconds were for
 
+	// Words says what a column is, for the advice; nil, and columns that it does not know, are called by their names.
+	Words func(column string) (Text, bool)
+
 	Seed    uint64
 	Threads int
 }
@@ -152,7 +155,7 @@ func NewCard(in Input) (*Card, error) {
 	if in.PredictSeconds > 0 && in.PredictRows > 0 {
 		c.Scalability.RowsPerSecond = some(float64(in.PredictRows) / in.PredictSeconds)
 	}
-	c.judge()
+	c.judge(in.Words)
 	return c, nil
 }
 

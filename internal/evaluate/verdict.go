@@ -3,6 +3,7 @@ package evaluate
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"kequn"
@@ -51,11 +52,11 @@ const (
 	offBy        = 0.05 // a probability further off than this is not for pricing
 )
 
-func (c *Card) judge() {
+func (c *Card) judge(words func(string) (Text, bool)) {
 	key := c.gradeKey()
 	c.Verdict = Verdict{key, verdicts[key]}
 	say := func(zh, en string, a ...any) {
-		c.Tips = append(c.Tips, Text{fmt.Sprintf(zh, a...), fmt.Sprintf(en, a...)})
+		c.Tips = append(c.Tips, Text{fmt.Sprintf(zh, inLang(a, kequn.Chinese)...), fmt.Sprintf(en, inLang(a, kequn.English)...)})
 	}
 	switch key {
 	case "useless":
@@ -65,7 +66,7 @@ func (c *Card) judge() {
 		say("判断用的数据只有 %d 行、%d 个正例，区间太宽。先积累更多结果。", "There are only %d rows with %d positive ones to judge by: the interval is too wide. Collect more outcomes first.", c.Rows, c.Positives)
 		return
 	case "suspicious":
-		say("很可能有列在结果发生之后才知道。检查最重要的列：%s。", "Some column is probably known only after the outcome. Check the most important ones: %[1]s.", c.topNames(3))
+		say("很可能有列在结果发生之后才知道。检查最重要的列：%s。", "Some column is probably known only after the outcome. Check the most important ones: %[1]s.", c.topNames(3, words))
 	}
 	a := c.Accuracy
 	if g := a.TopDecileGain; g != nil && g.Mean > 1 {
@@ -86,7 +87,7 @@ func (c *Card) judge() {
 		say("分数的分布在各轮之间明显移动（PSI %.2f），应更频繁地重新训练。", "The scores' distribution moves between rounds (PSI %.2f): train it again more often.", *s.PSI)
 	}
 	if t := c.Interpretability.Top; len(t) > 1 && t[0].Share > 0.6 {
-		say("一列“%s”占了 %.0f%% 的重要性：确认它在打分时确实已知。", "One column, %s, holds %.0f %% of the importance: make sure that it is known when scoring.", t[0].Column, 100*t[0].Share)
+		say("一列“%s”占了 %.0f%% 的重要性：确认它在打分时确实已知。", "One column, %s, holds %.0f %% of the importance: make sure that it is known when scoring.", named(t[0].Column, words), 100*t[0].Share)
 	}
 }
 
@@ -158,12 +159,34 @@ func (c *Card) calibrationTip(say func(zh, en string, a ...any)) {
 	say("概率与实际发生的比例相符，可以用来算钱。", "Probabilities agree with what happened: they can be used in money.")
 }
 
-func (c *Card) topNames(n int) string {
-	var names []string
-	for i, w := range c.Interpretability.Top {
-		if i < n {
-			names = append(names, w.Column)
+// inLang puts texts among the arguments of a sentence into its language.
+func inLang(args []any, l kequn.Lang) []any {
+	out := slices.Clone(args)
+	for i, a := range out {
+		if t, ok := a.(Text); ok {
+			out[i] = t.In(l)
 		}
 	}
-	return strings.Join(names, ", ")
+	return out
+}
+
+// named returns what a column is in words, or its name.
+func named(column string, words func(string) (Text, bool)) Text {
+	if words != nil {
+		if t, ok := words(column); ok {
+			return t
+		}
+	}
+	return Text{column, column}
+}
+
+func (c *Card) topNames(n int, words func(string) (Text, bool)) Text {
+	var zh, en []string
+	for i, w := range c.Interpretability.Top {
+		if i < n {
+			t := named(w.Column, words)
+			zh, en = append(zh, t.Zh), append(en, t.En)
+		}
+	}
+	return Text{strings.Join(zh, "、"), strings.Join(en, "; ")}
 }

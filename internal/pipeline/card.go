@@ -197,5 +197,12 @@ func (s *Shop) card(l *learned) (*Card, error) {
 		}
 		in.Train = evaluate.Scored{Y: t.y.Take(train).Y, Score: fitted}
 	}
+	in.Words = func(column string) (evaluate.Text, bool) {
+		k := slices.IndexFunc(t.defs, func(f query.Feature) bool { return f.Name == column })
+		if k < 0 {
+			return evaluate.Text{}, false
+		}
+		return evaluate.Text{Zh: t.defs[k].TextZH, En: t.defs[k].TextEN}, true
+	}
 	return evaluate.NewCard(in)
 }

@@ -144,6 +144,9 @@ func (s *Shop) load(ctx context.Context, f LoadFlags) (*LoadResult, error) {
 		}
 		res.Datasets = append(res.Datasets, *one)
 	}
+	if !slices.ContainsFunc(res.Datasets, func(d LoadedFile) bool { return !d.Again }) && !slices.ContainsFunc(jobs, func(j *job) bool { return j.fresh }) {
+		return res, nil // nothing is new: not a byte changes
+	}
 	edit := s.edit()
 	for _, j := range jobs {
 		if j.fresh {
@@ -455,7 +458,11 @@ func (s *Shop) keepLoadDoc(tx *store.Tx, res *LoadResult) error {
 	if err := s.readDoc("loads", &all); err != nil {
 		return err
 	}
-	all = append(all, res.Datasets...)
+	for _, d := range res.Datasets {
+		if !d.Again {
+			all = append(all, d)
+		}
+	}
 	return putDoc(tx, "loads", all)
 }
 

@@ -66,6 +66,7 @@ type Prediction struct {
 	Drivers   []Driver       `json:"drivers,omitempty"`
 	Notes     []string       `json:"notes,omitempty"`
 	Card      *Card          `json:"card,omitempty"`
+	Skipped   string         `json:"skipped,omitempty"` // why the last run did not answer it
 }
 
 // Driver is a feature with its share of the model's importance.
@@ -154,24 +155,60 @@ func adHocName(g plan.Goal) string {
 
 // Question says a goal in words.
 func Question(g plan.Goal, l kequn.Lang) string {
-	within, gap := g.Within.String(), ""
+	within := spanWords(g.Within, l)
 	if !g.Gap.IsZero() {
-		gap = l.Pick("（间隔 "+g.Gap.String()+" 之后）", " (after "+g.Gap.String()+")")
+		within += l.Pick("内（间隔 "+spanWords(g.Gap, l)+"之后）", ", beginning "+spanWords(g.Gap, l)+" from now")
+	} else {
+		within += l.Pick("内", "")
 	}
-	thing := g.Event + g.Sum + g.Count + g.Column
+	ask := func(zh, en string, thing string) string { return fmt.Sprintf(l.Pick(zh, en), thing, within) }
 	switch {
 	case g.Absent:
-		return l.Pick(fmt.Sprintf("未来 %s%s内不会有 %s 吗？", within, gap, thing), fmt.Sprintf("Will there be no %s within %s%s?", thing, within, gap))
+		return ask("未来 %[2]s不会有%[1]s吗？", "Will there be no %s within %s?", deeds(g.Event, l))
 	case g.Event != "":
-		return l.Pick(fmt.Sprintf("未来 %s%s内会有 %s 吗？", within, gap, thing), fmt.Sprintf("Will there be %s within %s%s?", thing, within, gap))
+		return ask("未来 %[2]s会有%[1]s吗？", "Will there be %s within %s?", deeds(g.Event, l))
 	case g.Sum != "":
-		return l.Pick(fmt.Sprintf("未来 %s%s内的 %s 合计是多少？", within, gap, thing), fmt.Sprintf("How much %s within %s%s?", thing, within, gap))
+		return ask("未来 %[2]s %[1]s 合计多少？", "What will %s add up to within %s?", g.Sum)
 	case g.Count != "":
-		return l.Pick(fmt.Sprintf("未来 %s%s内有多少 %s？", within, gap, thing), fmt.Sprintf("How many %s within %s%s?", thing, within, gap))
+		return ask("未来 %[2]s有多少%[1]s？", "How many %s within %s?", deeds(g.Count, l))
 	case g.Positive != "":
-		return l.Pick(fmt.Sprintf("%s 会是 %s 吗？", thing, g.Positive), fmt.Sprintf("Will %s be %s?", thing, g.Positive))
+		return l.Pick(fmt.Sprintf("%s 会是 %s 吗？", g.Column, g.Positive), fmt.Sprintf("Will %s be %s?", g.Column, g.Positive))
 	}
-	return l.Pick(fmt.Sprintf("%s 会是多少？", thing), fmt.Sprintf("What will %s be?", thing))
+	return l.Pick(fmt.Sprintf("%s 会是多少？", g.Column), fmt.Sprintf("What will %s be?", g.Column))
+}
+
+// deeds says a dataset's name in a sentence: those that are named after their role have a word, others stay as they are.
+func deeds(name string, l kequn.Lang) string {
+	if l != kequn.Chinese {
+		return name
+	}
+	switch name {
+	case "orders":
+		return "订单"
+	case "events":
+		return "行为"
+	case "items":
+		return "购买"
+	}
+	return " " + name + " "
+}
+
+// spanWords says a length of time: 30 days, 30 天.
+func spanWords(s kequn.Span, l kequn.Lang) string {
+	text := s.String()
+	n, unit := text[:max(0, len(text)-1)], text[max(0, len(text)-1):]
+	words := map[string][2]string{"s": {"秒", "second"}, "m": {"分钟", "minute"}, "h": {"小时", "hour"}, "d": {"天", "day"}, "w": {"周", "week"}} // looked up only
+	w, ok := words[unit]
+	if _, err := strconv.Atoi(n); err != nil || !ok {
+		return text
+	}
+	if l == kequn.Chinese {
+		return n + " " + w[0]
+	}
+	if n == "1" {
+		return n + " " + w[1]
+	}
+	return n + " " + w[1] + "s"
 }
 
 // The fewest yes and no that a goal can be learnt from and judged on. Below, intervals say nothing.
@@ -204,8 +241,8 @@ func (s *Shop) prepare(ctx context.Context, v *view, g plan.Goal, ask kequn.Cuto
 	t := &study{lang: s.Lang, goal: g}
 	var ok bool
 	if t.cuts, ok = ChooseCutoffs(first, ask, g.Gap, g.Within, v.zone); !ok {
-		return nil, kequn.Errorf(kequn.KindNotEnough, g.Name, s.Lang.Pick("历史始于 %s，不足以容纳 %s 的效果期（截止 %s）", "history begins on %s, too late for a horizon of %s before %s"),
-			kequn.FormatZone(first, v.zone), g.Within, kequn.FormatZone(ask, v.zone)).WithHint("%s", s.Lang.Pick("缩短效果期（--within），或加载更多历史", "a shorter horizon (--within), or more history"))
+		return nil, kequn.Errorf(kequn.KindNotEnough, g.Name, s.Lang.Pick("历史始于 %s，不足以容纳 %s的效果期（截止 %s）", "history begins on %s, too late for a horizon of %s before %s"),
+			day(first, v), spanWords(g.Within, s.Lang), day(ask, v)).WithHint("%s", s.Lang.Pick("缩短效果期（--within），或加载更多历史", "a shorter horizon (--within), or more history"))
 	}
 	all := t.cuts.All()
 	var err error

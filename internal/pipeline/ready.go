@@ -71,7 +71,7 @@ func (s *Shop) readyGoal(ctx context.Context, v *view, g plan.Goal, ask kequn.Cu
 	first, _ := v.span()
 	cuts, ok := ChooseCutoffs(first, ask, g.Gap, g.Within, v.zone)
 	if !ok {
-		r.Why = s.Lang.Pick(fmt.Sprintf("历史太短：截止时刻前不足一个 %s 的效果期", g.Within), fmt.Sprintf("history is too short: less than one horizon of %s before the cutoff", g.Within))
+		r.Why = s.Lang.Pick(fmt.Sprintf("历史太短：截止时刻前不足一个 %s的效果期", spanWords(g.Within, s.Lang)), fmt.Sprintf("history is too short: less than one horizon of %s before the cutoff", spanWords(g.Within, s.Lang)))
 		return r, nil
 	}
 	outcome, err := feature.Outcome(g, v.plans())
@@ -114,7 +114,7 @@ func (s *Shop) readyGoal(ctx context.Context, v *view, g plan.Goal, ask kequn.Cu
 		}
 		r.Why = e.Message
 		if e.Hint != "" {
-			r.Why += "; " + e.Hint
+			r.Why += s.Lang.Pick("；", "; ") + e.Hint
 		}
 		return r, nil
 	}

@@ -75,6 +75,10 @@ func (s *Shop) ReportData(ctx context.Context) (*ReportData, error) {
 		}
 	}
 	for _, g := range s.Plan.Goals {
+		if why := skipped(v.snap, "goal."+g.Name); why != "" {
+			d.Goals = append(d.Goals, &Prediction{Goal: g, Name: g.Name, Task: g.Task(), Skipped: why})
+			continue
+		}
 		var doc goalDoc
 		if err := s.readDoc("goal."+g.Name, &doc); err != nil {
 			return nil, err

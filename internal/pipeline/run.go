@@ -105,10 +105,7 @@ func (s *Shop) step(ctx context.Context, res *RunResult, v *view, name string, d
 		return err
 	}
 	if old, ok := snap.Step(name); ok && old.Key == key {
-		var note string
-		if len(old.Facts) > 0 {
-			json.Unmarshal(old.Facts, &note)
-		}
+		note := skipped(snap, name)
 		status := stepUpToDate
 		if note != "" {
 			status = stepSkipped
@@ -119,7 +116,7 @@ func (s *Shop) step(ctx context.Context, res *RunResult, v *view, name string, d
 	began := time.Now()
 	out := RunStep{Name: name, Status: stepDone}
 	if err := do(); err != nil {
-		if out.Note = answerable(err); out.Note == "" {
+		if out.Note = answerable(err, s.Lang); out.Note == "" {
 			return err
 		}
 		out.Status = stepSkipped
@@ -129,16 +126,27 @@ func (s *Shop) step(ctx context.Context, res *RunResult, v *view, name string, d
 	return s.keepStep(ctx, name, key, out.Note)
 }
 
+// skipped returns why the last run could not do a step, or "".
+func skipped(snap *store.Snapshot, name string) (note string) {
+	if step, ok := snap.Step(name); ok && len(step.Facts) > 0 {
+		json.Unmarshal(step.Facts, &note)
+	}
+	return note
+}
+
 // answerable returns why a step was skipped, or "" for trouble that ends the run: a question that the data cannot answer, or a
 // leak that nobody confirmed, is no reason not to answer the others.
-func answerable(err error) string {
+func answerable(err error, l kequn.Lang) string {
 	var e *kequn.Error
 	if !errors.As(err, &e) || e.Kind != kequn.KindNotEnough && e.Kind != kequn.KindInput {
 		return ""
 	}
-	note := e.Error()
+	note := e.Message
+	if e.Kind == kequn.KindInput { // a leak: the column matters, where a goal that cannot be answered names itself
+		note = e.Error()
+	}
 	if e.Hint != "" {
-		note += " (" + e.Hint + ")"
+		note += l.Pick("（"+e.Hint+"）", " ("+e.Hint+")")
 	}
 	return note
 }

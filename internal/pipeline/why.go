@@ -59,7 +59,8 @@ type WhyDecision struct {
 // WhySegment is the customer's segment.
 type WhySegment struct {
 	Segmentation string `json:"segmentation"`
-	Segment      string `json:"segment"`
+	Segment      string `json:"segment"` // its key, as rules know it
+	Name         string `json:"name"`    // in the user's language
 }
 
 // mostReasons is how many reasons are told: more than people keep in mind help nobody.
@@ -309,7 +310,19 @@ func (s *Shop) whySegments(v *view, customer string) ([]WhySegment, error) {
 		}
 		for _, c := range t.Columns {
 			if c.Name != engine.CustomerColumn && !c.IsMissing(i) {
-				out = append(out, WhySegment{c.Name, strings.Clone(c.String(i))})
+				x := WhySegment{c.Name, strings.Clone(c.String(i)), strings.Clone(c.String(i))}
+				var doc segmentDoc
+				if err := s.readDoc("segment."+c.Name, &doc); err != nil {
+					return nil, err
+				}
+				if doc.Segmentation != nil {
+					for _, g := range doc.Segmentation.Segments {
+						if g.Key == x.Segment {
+							x.Name = s.Lang.Pick(g.Name.ZH, g.Name.EN)
+						}
+					}
+				}
+				out = append(out, x)
 			}
 		}
 		break

@@ -5,6 +5,8 @@
 package report
 
 import (
+	"slices"
+
 	"kequn"
 	"kequn/internal/chart"
 	"kequn/internal/measure"
@@ -98,10 +100,16 @@ type Goal struct {
 	Rows     int // customers judged on
 	Rate     float64
 	Rungs    []Rung
+	Skipped  string        // why the goal was not answered, in which case the page says that and nothing else
 	Gains    []chart.Point // share contacted, share of buyers reached
 	Calib    []CalibPoint
 	Drivers  []Driver
 	Notes    []Text
+}
+
+// Noise tells whether any rung's score has a standard error.
+func (g Goal) Noise() bool {
+	return slices.ContainsFunc(g.Rungs, func(r Rung) bool { return r.SE > 0 })
 }
 
 // Rung is one rung of the ladder.

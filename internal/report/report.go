@@ -25,7 +25,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"pct": percent, "int": anyInteger, "money": func(float64) string { return "" }, "short": chart.Short, "points": points,
 	"picture": func(string, any) template.HTML { return "" }, "style": func() template.CSS { return template.CSS(pageStyle + chart.Style) },
 	"family": func(string) string { return "" }, "arrow": func(float64) string { return "" }, "word": func(string) string { return "" }, "sub": func(a, b int) int { return a - b },
-	"shortid": func(s string) string { return s[:min(12, len(s))] },
+	"fixed": fixed, "shortid": func(s string) string { return s[:min(12, len(s))] },
 }).Parse(pageText))
 
 // Write writes the page. Everything that comes from data is escaped.
@@ -135,7 +135,7 @@ func (v view) grid(g *Grid) string {
 			cells[i] = append(cells[i], chart.Cell{Share: math.Sqrt(float64(c.Count) / float64(most)), Text: integer(float64(c.Count)), Sub: v.pick(c.Name)})
 		}
 	}
-	return chart.Grid("RFM", g.Rows, g.Cols, cells, v.pick(g.X), v.pick(g.Y), 720)
+	return chart.Grid("RFM", g.Rows, g.Cols, cells, v.pick(g.X), v.pick(g.Y), 760)
 }
 
 func (v view) segments(s []Segment) string {
@@ -159,7 +159,7 @@ func (v view) gains(g Goal) (string, [][]string) {
 		X: chart.Axis{Label: v.say("按分数从高到低触达的客户比例", "share of customers, best scores first"), Min: 0, Max: 1, Percent: true},
 		Y: chart.Axis{Label: v.say("覆盖的目标客户比例", "share of those who did it"), Min: 0, Max: 1, Percent: true},
 		Series: []chart.Series{
-			{Name: v.say("模型", "model"), Points: g.Gains, Color: 1},
+			{Name: v.say("模型", "model"), Points: append([]chart.Point{{X: 0, Y: 0}}, g.Gains...), Color: 1},
 			{Name: v.say("随机", "random"), Points: []chart.Point{{X: 0, Y: 0}, {X: 1, Y: 1}}, Color: 8, Dashed: true},
 		}}
 	return l.SVG(), rows
@@ -322,6 +322,17 @@ func percent(x float64) string {
 		return "–"
 	}
 	return fmt.Sprintf("%.1f%%", 100*x)
+}
+
+// fixed writes a score with three decimals, zero without a sign.
+func fixed(x float64) string {
+	if math.IsNaN(x) {
+		return "–"
+	}
+	if math.Abs(x) < 0.0005 {
+		x = 0
+	}
+	return fmt.Sprintf("%.3f", x)
 }
 
 func points(x float64) string { return fmt.Sprintf("%.2f", 100*x) }

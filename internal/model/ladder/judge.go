@@ -249,6 +249,11 @@ func (r *Result) figures(score []float64) Figures {
 	}
 	if r.Task == kequn.Binary {
 		rows := r.judged()
+		if len(r.in.Rounds) == 1 && r.in.W == nil { // no rounds to differ: the error of the one AUC, after DeLong
+			if _, se := metric.AUCError(r.in.Y.Take(rows).Y, pick(score, rows, 1)); !math.IsNaN(se) {
+				f.AUCSD = &se
+			}
+		}
 		ece := metric.ECE(r.in.Y.Take(rows).Y, pick(score, rows, 1), takeFloats(r.in.W, rows))
 		f.ECE = &ece
 	}

@@ -156,7 +156,7 @@ func TestClimb(t *testing.T) {
 			t.Errorf("%s: chose %s of %v, simple %s", task, r.Chosen, auto.Blend, r.Simple)
 		}
 		for _, l := range []kequn.Lang{kequn.Chinese, kequn.English} {
-			if w := r.Why(l); !strings.Contains(w, "auto") || !strings.Contains(w, "1200") || strings.Contains(w, "%!") {
+			if w := r.Why(l); !strings.Contains(w, "auto") || !strings.Contains(w, "1,200") || strings.Contains(w, "%!") {
 				t.Errorf("why: %s", w)
 			}
 		}

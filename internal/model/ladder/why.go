@@ -16,8 +16,8 @@ func (r *Result) Why(l kequn.Lang) string {
 	if best == nil {
 		return ""
 	}
-	say("共 %d 行，%s，在 %d 轮未参与训练的数据上比较%s。", "%d rows, %s; compared by %[4]s on rows not trained on, in %[3]d rounds.", r.Rows, r.what(l), r.Folds, r.by(l))
 	say("选中 %s%s：%s。", "Chosen: %s%s, %s.", best.Name, blendWords(l, best.Blend), r.reach(l, best))
+	say("比较依据：%s 行%s，未参与训练的数据上的%s。", "Compared by %[3]s on rows not trained on (of %[1]s%[2]s).", thousands(r.Rows), r.what(l), r.by(l))
 	if base := r.Entry(BaseName); base != nil && base.Behind != nil {
 		if base.Behind.Loss <= 2*base.Behind.SE {
 			say("它并不比对所有人给同一个分数更好：这些列里看不出规律。", "It is no better than the same score for everybody: the columns do not tell.")
@@ -32,10 +32,13 @@ func (r *Result) Why(l kequn.Lang) string {
 		case e.Failed != "":
 			say("%s 未运行：%s。", "%s was not run: %s.", e.Name, r.reason(l, e))
 		case e.Behind == nil:
-		case e.Behind.Loss > e.Behind.SE:
-			say("%s 落后 %.4g ± %.2g。", "%s is behind by %.4g ± %.2g.", e.Name, e.Behind.Loss, e.Behind.SE)
 		default:
-			say("%s 的差别在误差之内（%+.4g ± %.2g）。", "%s differs within the noise (%+.4g ± %.2g).", e.Name, e.Behind.Loss, e.Behind.SE)
+			loss, se := r.share(best, e.Behind.Loss), r.share(best, e.Behind.SE)
+			if e.Behind.Loss > e.Behind.SE {
+				say("%s 差 %s%%（± %s）。", "%s is worse by %s %% (± %s).", e.Name, figure(loss), figure(se))
+			} else {
+				say("%s 的差别在误差之内（%s%% ± %s）。", "%s differs within the noise (%s %% ± %s).", e.Name, figure(loss), figure(se))
+			}
 		}
 	}
 	if r.Simple != r.Chosen {
@@ -47,14 +50,54 @@ func (r *Result) Why(l kequn.Lang) string {
 	return strings.Join(out, l.Pick("", " "))
 }
 
+// what says what the rows hold, after their number.
 func (r *Result) what(l kequn.Lang) string {
 	if r.Task == kequn.Binary {
-		return fmt.Sprintf(l.Pick("其中 %d 个正例", "%d of them positive"), r.Positives)
+		return fmt.Sprintf(l.Pick("（其中 %s 个正例）", ", %s of them positive"), thousands(r.Positives))
 	}
 	if r.Task == kequn.Multiclass {
-		return fmt.Sprintf(l.Pick("%d 个类别", "%d classes"), r.in.Y.NOut())
+		return fmt.Sprintf(l.Pick("（%d 个类别）", ", %d classes"), r.in.Y.NOut())
 	}
-	return l.Pick("数值结果", "an amount to predict")
+	return ""
+}
+
+// share says a difference of losses in percent of the chosen line's loss: squared errors of money and log losses read alike.
+func (r *Result) share(best *Entry, loss float64) float64 {
+	whole := math.NaN()
+	switch {
+	case r.Task == kequn.Regression && best.RMSE != nil:
+		whole = *best.RMSE * *best.RMSE
+	case best.LogLoss != nil:
+		whole = *best.LogLoss
+	}
+	if !(whole > 0) {
+		return math.NaN()
+	}
+	return 100 * loss / whole
+}
+
+// figure writes a percentage with two digits that tell, and never as a power of ten.
+func figure(x float64) string {
+	switch a := math.Abs(x); {
+	case math.IsNaN(x):
+		return "–"
+	case a >= 9.95:
+		return fmt.Sprintf("%.0f", x)
+	case a >= 0.095:
+		return fmt.Sprintf("%.1f", x)
+	case a < 0.005:
+		return "0.00"
+	}
+	return fmt.Sprintf("%.2f", x)
+}
+
+// thousands writes a count with separators.
+func thousands(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 func (r *Result) by(l kequn.Lang) string {
