@@ -14,6 +14,7 @@ import (
 
 	"kequn"
 	"kequn/internal/engine"
+	"kequn/internal/explain"
 	"kequn/internal/feature"
 	"kequn/internal/kernel"
 	"kequn/internal/metric"
@@ -436,6 +437,20 @@ func (s *Shop) learn(ctx context.Context, t *study, models, prefer string) (*lea
 	return &learned{study: t, ladder: r, choice: choice, line: line}, nil
 }
 
+// learnGoal makes the panel of a goal, probes it for leaks, and climbs the ladder.
+func (s *Shop) learnGoal(ctx context.Context, v *view, g plan.Goal, ask kequn.Cutoff, f GoalFlags) (*learned, []Leak, error) {
+	t, err := s.prepare(ctx, v, g, ask)
+	if err != nil {
+		return nil, nil, err
+	}
+	leaks, err := s.leaks(ctx, t, f.ConfirmLeak, f.dropLeaks)
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := s.learn(ctx, t, f.Models, f.Prefer)
+	return l, leaks, err
+}
+
 // describe turns a learnt goal into what people and the report see.
 func (s *Shop) describe(v *view, l *learned) *Prediction {
 	t, g := l.study, l.study.goal
@@ -487,29 +502,14 @@ func reliability(task kequn.Task, y, score []float64) []metric.Bin {
 
 // drivers returns the features that mattered most.
 func drivers(c *ladder.Choice, defs []query.Feature, most int) []Driver {
-	byName := map[string]*query.Feature{}
-	for i := range defs {
-		byName[defs[i].Name] = &defs[i]
-	}
+	words := wordsOf(defs)
 	var out []Driver
-	imp := c.Importance()
-	for i, col := range c.Header().Columns {
-		f := byName[col.Name]
-		if imp == nil || imp[i] <= 0 || f == nil {
-			continue
+	for _, w := range explain.Importance(c) {
+		if t := words(w.Column); t.En != "" && len(out) < most {
+			out = append(out, Driver{Feature: w.Column, TextZH: t.Zh, TextEN: t.En, Kind: query.Kind(t.Kind), Share: w.Share})
 		}
-		out = append(out, Driver{Feature: f.Name, TextZH: f.TextZH, TextEN: f.TextEN, Kind: f.Kind, Share: imp[i]})
 	}
-	slices.SortStableFunc(out, func(a, b Driver) int {
-		switch {
-		case a.Share > b.Share:
-			return -1
-		case a.Share < b.Share:
-			return 1
-		}
-		return strings.Compare(a.Feature, b.Feature)
-	})
-	return out[:min(most, len(out))]
+	return out
 }
 
 // scores are the chosen model's scores of every eligible customer at a cutoff.
@@ -568,15 +568,7 @@ func (s *Shop) Predict(ctx context.Context, f GoalFlags) (*Prediction, error) {
 }
 
 func (s *Shop) predict(ctx context.Context, v *view, g plan.Goal, ask kequn.Cutoff, f GoalFlags) (*Prediction, error) {
-	t, err := s.prepare(ctx, v, g, ask)
-	if err != nil {
-		return nil, err
-	}
-	leaks, err := s.leaks(ctx, t, f.ConfirmLeak, f.dropLeaks)
-	if err != nil {
-		return nil, err
-	}
-	l, err := s.learn(ctx, t, f.Models, f.Prefer)
+	l, leaks, err := s.learnGoal(ctx, v, g, ask, f)
 	if err != nil {
 		return nil, err
 	}
@@ -651,15 +643,7 @@ func (s *Shop) Backtest(ctx context.Context, f GoalFlags) (*Prediction, error) {
 		return nil, kequn.Errorf(kequn.KindNotEnough, g.Name, "the data end on %s, so nothing after %s can be compared", kequn.FormatZone(last, v.zone), kequn.FormatZone(ask, v.zone)).
 			WithHint("choose an earlier --cutoff")
 	}
-	t, err := s.prepare(ctx, v, g, ask)
-	if err != nil {
-		return nil, err
-	}
-	leaks, err := s.leaks(ctx, t, f.ConfirmLeak, f.dropLeaks)
-	if err != nil {
-		return nil, err
-	}
-	l, err := s.learn(ctx, t, f.Models, f.Prefer)
+	l, leaks, err := s.learnGoal(ctx, v, g, ask, f)
 	if err != nil {
 		return nil, err
 	}
@@ -668,7 +652,7 @@ func (s *Shop) Backtest(ctx context.Context, f GoalFlags) (*Prediction, error) {
 		return nil, err
 	}
 	p := s.describe(v, l)
-	p.Leaks, p.Scored, p.Actual = leaks, len(sc.score), compareScores(t.y.Task, sc)
+	p.Leaks, p.Scored, p.Actual = leaks, len(sc.score), compareScores(l.study.y.Task, sc)
 	if f.Out != "" {
 		if err := writeScores(f.Out, sc); err != nil {
 			return nil, err

@@ -5,12 +5,11 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 
 	"kequn"
 	"kequn/internal/engine"
-	"kequn/internal/kernel"
+	"kequn/internal/explain"
 	"kequn/internal/model"
 	"kequn/internal/query"
 	"kequn/internal/table"
@@ -157,17 +156,33 @@ func (s *Shop) whyGoal(ctx context.Context, v *view, name, customer string) (*ex
 	out.Goal, out.Question, out.Score = name, Question(doc.Goal, s.Lang), score[0]
 	out.Percentile = s.percentileOf(v, name, score[0])
 	out.Headline = s.headline(doc, out.WhyGoal)
-	a, ok := m.(model.Attributor)
-	if !ok {
+	if _, ok := m.(model.Attributor); !ok {
 		return out, nil
 	}
-	base, phi, err := a.Attribute(x, 0)
+	reasons, err := explain.Reasons(m, x, 0, mostReasons, wordsOf(doc.Definitions))
 	if err != nil {
 		return nil, err
 	}
-	out.Base, out.Margin = base, base+kernel.Sum(phi)
-	out.Reasons = s.reasons(m, doc.Definitions, values, phi)
+	out.Base, out.Margin = reasons[0].Base, reasons[0].Margin
+	for _, r := range reasons[0].Reasons {
+		out.Reasons = append(out.Reasons, WhyReason{Feature: r.Column, Value: r.Value, Contribution: r.Contribution, Kind: query.Kind(r.Kind), Text: s.Lang.Pick(r.Zh, r.En)})
+	}
 	return out, nil
+}
+
+// wordsOf returns the plain words of features.
+func wordsOf(defs []query.Feature) explain.Catalogue {
+	byName := map[string]*query.Feature{}
+	for i := range defs {
+		byName[defs[i].Name] = &defs[i]
+	}
+	return func(column string) explain.Words {
+		f := byName[column]
+		if f == nil {
+			return explain.Words{}
+		}
+		return explain.Words{Zh: f.TextZH, En: f.TextEN, Unit: f.Unit, Kind: string(f.Kind), MissingEn: f.Missing}
+	}
 }
 
 // rowOf makes a table of one row out of a customer's values.
@@ -222,76 +237,6 @@ func (s *Shop) headline(doc goalDoc, g WhyGoal) string {
 		value = fmt.Sprintf("%.2f", g.Score)
 	}
 	return s.Lang.Pick(fmt.Sprintf("%s  %s，高于 %.0f%% 的客户", g.Question, value, 100*g.Percentile), fmt.Sprintf("%s  %s, higher than %.0f %% of customers", g.Question, value, 100*g.Percentile))
-}
-
-// reasons returns the features that moved the score most, in words.
-func (s *Shop) reasons(m model.Model, defs []query.Feature, values []engine.Value, phi []float64) []WhyReason {
-	at := map[string]int{}
-	for i, f := range defs {
-		at[f.Name] = i
-	}
-	var out []WhyReason
-	for c, col := range m.Header().Columns {
-		i, ok := at[col.Name]
-		if !ok || phi[c] == 0 {
-			continue
-		}
-		f, v := defs[i], valueText(defs[i], values[i], s.Lang)
-		direction := s.Lang.Pick("提高", "raises")
-		if phi[c] < 0 {
-			direction = s.Lang.Pick("降低", "lowers")
-		}
-		out = append(out, WhyReason{Feature: f.Name, Value: v, Contribution: phi[c], Kind: f.Kind,
-			Text: s.Lang.Pick(fmt.Sprintf("%s：%s，%s分数（%+.2f）%s", f.TextZH, v, direction, phi[c], flagZH(f.Kind)),
-				fmt.Sprintf("%s: %s, %s the score (%+.2f)%s", f.TextEN, v, direction, phi[c], flagEN(f.Kind)))})
-	}
-	slices.SortStableFunc(out, func(a, b WhyReason) int {
-		switch x, y := math.Abs(a.Contribution), math.Abs(b.Contribution); {
-		case x > y:
-			return -1
-		case x < y:
-			return 1
-		}
-		return strings.Compare(a.Feature, b.Feature)
-	})
-	return out[:min(mostReasons, len(out))]
-}
-
-func flagZH(k query.Kind) string {
-	switch k {
-	case query.Lever:
-		return "〔可施加影响〕"
-	case query.Proxy:
-		return "〔代理变量，慎用〕"
-	}
-	return ""
-}
-
-func flagEN(k query.Kind) string {
-	switch k {
-	case query.Lever:
-		return " [a lever]"
-	case query.Proxy:
-		return " [a proxy: careful]"
-	}
-	return ""
-}
-
-func valueText(f query.Feature, v engine.Value, l kequn.Lang) string {
-	switch {
-	case v.Missing:
-		return l.Pick("无", "none")
-	case f.Node.Type == query.Text:
-		return v.Text
-	case f.Node.Type == query.Bool:
-		if v.Bool {
-			return l.Pick("是", "yes")
-		}
-		return l.Pick("否", "no")
-	case f.Unit == "share":
-		return fmt.Sprintf("%.0f%%", 100*v.Num)
-	}
-	return number(math.Round(v.Num*100) / 100)
 }
 
 func (s *Shop) whySegments(v *view, customer string) ([]WhySegment, error) {
