@@ -96,6 +96,10 @@ type scratch struct {
 	slot   []int32
 	margin []float64 // (k, subBlock)
 	r, h   []float64
+
+	order        []uint16 // see group
+	level, start []int32
+	count        []int32 // by level, all 0 between calls
 }
 
 // pass goes over all rows once at the coefficients beta (k×q) and returns loss, gradient and, for one sum per row, the
@@ -111,7 +115,7 @@ func (p *problem) pass(ctx context.Context, beta []float64, what want) (*sums, e
 			s = &scratch{
 				z: make([]float64, p.nDense*subBlock), hz: make([]float64, p.nDense*subBlock),
 				slot: make([]int32, len(p.sparse)*subBlock), margin: make([]float64, p.k*subBlock),
-				r: make([]float64, p.k*subBlock), h: make([]float64, subBlock),
+				r: make([]float64, p.k*subBlock), h: make([]float64, subBlock), order: make([]uint16, subBlock), count: make([]int32, p.q),
 			}
 			scratches[worker] = s
 		}
@@ -238,7 +242,7 @@ func (p *problem) addGradient(n int, r []float64, s *scratch, grad []float64) {
 }
 
 // addSquares adds Σ hᵢ·xᵢxᵢᵀ to the lower triangle of a. Numbers meet numbers in dot products; a 0/1 column adds only where
-// it is switched on, so that c categories cost c² additions per row however many levels they have.
+// it is switched on, level by level, so that c categories cost c² additions per row however many levels they have.
 func (p *problem) addSquares(n int, s *scratch, a []float64) {
 	q, h := p.q, s.h[:n]
 	last := a[p.p*q:]
@@ -264,26 +268,37 @@ func (p *problem) addSquares(n int, s *scratch, a []float64) {
 		}
 	}
 	for c := range p.sparse {
-		on := s.slot[c*subBlock : c*subBlock+n]
-		for i, k := range on {
-			if k >= 0 {
-				a[int(k)*q+int(k)] += h[i]
-				last[k] += h[i]
+		s.group(s.slot[c*subBlock : c*subBlock+n])
+		for l, k := range s.level {
+			rows, row := s.order[s.start[l]:s.start[l+1]], a[int(k)*q:int(k+1)*q]
+			sum := 0.0
+			for _, i := range rows {
+				sum += h[i]
 			}
-		}
-		for j := range p.nDense {
-			hz := s.hz[j*subBlock : j*subBlock+n]
-			for i, k := range on {
-				if k >= 0 {
-					a[int(k)*q+j] += hz[i]
+			row[k] += sum
+			last[k] += sum
+			j := 0
+			for ; j+4 <= p.nDense; j += 4 {
+				s0, s1, s2, s3 := gather4(rows, (*[subBlock]float64)(s.hz[j*subBlock:]), (*[subBlock]float64)(s.hz[(j+1)*subBlock:]),
+					(*[subBlock]float64)(s.hz[(j+2)*subBlock:]), (*[subBlock]float64)(s.hz[(j+3)*subBlock:]))
+				row[j] += s0
+				row[j+1] += s1
+				row[j+2] += s2
+				row[j+3] += s3
+			}
+			for ; j < p.nDense; j++ {
+				sum, hz := 0.0, s.hz[j*subBlock:j*subBlock+n]
+				for _, i := range rows {
+					sum += hz[i]
 				}
+				row[j] += sum
 			}
-		}
-		for d := range c {
-			other := s.slot[d*subBlock : d*subBlock+n]
-			for i, k := range on {
-				if o := other[i]; k >= 0 && o >= 0 {
-					a[int(k)*q+int(o)] += h[i]
+			for d := range c {
+				other := s.slot[d*subBlock : d*subBlock+n]
+				for _, i := range rows {
+					if o := other[i]; o >= 0 {
+						row[o] += h[i]
+					}
 				}
 			}
 		}
@@ -291,6 +306,48 @@ func (p *problem) addSquares(n int, s *scratch, a []float64) {
 	for _, v := range h {
 		last[p.p] += v
 	}
+}
+
+// group lists a 0/1 column's rows level by level: level has the levels that occur, in the order of their first row, and the rows
+// of level[l] are order[start[l]:start[l+1]]. Sums over one level then run in registers.
+func (s *scratch) group(on []int32) {
+	s.level, s.start = s.level[:0], s.start[:0]
+	for _, k := range on {
+		if k < 0 {
+			continue
+		}
+		if s.count[k] == 0 {
+			s.level = append(s.level, k)
+		}
+		s.count[k]++
+	}
+	at := int32(0)
+	for _, k := range s.level {
+		s.start = append(s.start, at)
+		at, s.count[k] = at+s.count[k], at
+	}
+	s.start = append(s.start, at)
+	for i, k := range on {
+		if k >= 0 {
+			s.order[s.count[k]] = uint16(i)
+			s.count[k]++
+		}
+	}
+	for _, k := range s.level {
+		s.count[k] = 0
+	}
+}
+
+// gather4 returns the sums of four columns over some rows.
+func gather4(rows []uint16, b0, b1, b2, b3 *[subBlock]float64) (s0, s1, s2, s3 float64) {
+	for _, r := range rows {
+		i := r % subBlock // all are below: this only tells the compiler
+		s0 += b0[i]
+		s1 += b1[i]
+		s2 += b2[i]
+		s3 += b3[i]
+	}
+	return s0, s1, s2, s3
 }
 
 // dot4 returns the dot products of a with four others, which are at least as long.
