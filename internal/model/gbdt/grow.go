@@ -280,6 +280,8 @@ func (g *grower) release(l *leaf) {
 	}
 }
 
+const moveGrain = 4096 // rows partitioned by one worker at a time
+
 // goes returns for every bin whether it goes left (1) or right (0).
 func (s *split) goes() []uint8 {
 	goes := make([]uint8, max(256, 64*len(s.wide)))
@@ -301,7 +303,7 @@ func (s *split) goesLeft(bin int) bool {
 // partition moves the rows whose bin goes left before the others, keeping the order on both sides, and returns the border.
 func partition[B uint8 | uint16](g *grower, col []B, goes []uint8, lo, hi int) int {
 	rows, spare := g.rows[lo:hi], g.spare[lo:hi]
-	if len(rows) <= 2*rowGrain || g.counter.threads == 1 {
+	if len(rows) <= 3*moveGrain || g.counter.threads == 1 {
 		// Rows that stay are moved up in place, the others wait in spare.
 		l, r := 0, 0
 		for _, i := range rows {
@@ -315,8 +317,8 @@ func partition[B uint8 | uint16](g *grower, col []B, goes []uint8, lo, hi int) i
 		return lo + l
 	}
 	// Every block fills its stretch of spare from both ends; then the place of each is known.
-	lefts := make([]int, kernel.NBlocks(len(rows), rowGrain)+1)
-	kernel.Blocks(len(rows), g.l.Threads, rowGrain, func(block, from, to int) {
+	lefts := make([]int, kernel.NBlocks(len(rows), moveGrain)+1)
+	kernel.Blocks(len(rows), g.l.Threads, moveGrain, func(block, from, to int) {
 		out := spare[from:to]
 		l, r := 0, len(out)-1
 		for _, i := range rows[from:to] {
@@ -332,7 +334,7 @@ func partition[B uint8 | uint16](g *grower, col []B, goes []uint8, lo, hi int) i
 		lefts[b] += lefts[b-1]
 	}
 	mid := lefts[len(lefts)-1]
-	kernel.Blocks(len(rows), g.l.Threads, rowGrain, func(block, from, to int) {
+	kernel.Blocks(len(rows), g.l.Threads, moveGrain, func(block, from, to int) {
 		out := spare[from:to]
 		n := lefts[block+1] - lefts[block]
 		copy(rows[lefts[block]:], out[:n])

@@ -97,7 +97,7 @@ func TestPackAndUnpack(t *testing.T) {
 func TestPartitionKeepsOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := kernel.NewStream(rapid.Uint64().Draw(t, "seed"))
-		n := rapid.SampledFrom([]int{1, 2, 1000, 2*rowGrain + 1, 3*rowGrain + 17}).Draw(t, "rows")
+		n := rapid.SampledFrom([]int{1, 2, 1000, 3*moveGrain + 1, 9*moveGrain + 17}).Draw(t, "rows")
 		col := make([]uint8, n)
 		g := &grower{rows: make([]int32, n), spare: make([]int32, n), counter: &counter{threads: rapid.IntRange(1, 4).Draw(t, "threads")}}
 		var sp split
