@@ -22,6 +22,9 @@ type Words struct {
 	Kind      string // trait, behaviour, lever, proxy; "" where nobody said
 	MissingZh string // what a missing value means; "" for "unknown"
 	MissingEn string
+
+	// Fact says what the column holds in a row, in plain sentences; nil puts name, value and unit together.
+	Fact func(c *table.Column, row int) (zh, en string)
 }
 
 // Catalogue returns the words of a column. It may be nil.
@@ -96,6 +99,11 @@ func reason(task kequn.Task, c *table.Column, row int, phi float64, words Catalo
 		w.En = c.Name
 	}
 	r := Reason{Column: c.Name, Value: Value(c, row, w.Unit), Contribution: phi, Kind: w.Kind}
+	if w.Fact != nil {
+		zh, en := w.Fact(c, row)
+		r.Zh, r.En = zh+"："+effect(kequn.Chinese, task, phi), en+": "+effect(kequn.English, task, phi)
+		return r
+	}
 	isZh, isEn := "为 "+r.Value, "is "+r.Value
 	if c.IsMissing(row) {
 		isZh, isEn = w.MissingZh, w.MissingEn

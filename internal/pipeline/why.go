@@ -10,6 +10,7 @@ import (
 	"kequn"
 	"kequn/internal/engine"
 	"kequn/internal/explain"
+	"kequn/internal/feature"
 	"kequn/internal/model"
 	"kequn/internal/query"
 	"kequn/internal/table"
@@ -181,7 +182,15 @@ func wordsOf(defs []query.Feature) explain.Catalogue {
 		if f == nil {
 			return explain.Words{}
 		}
-		return explain.Words{Zh: f.TextZH, En: f.TextEN, Unit: f.Unit, Kind: string(f.Kind), MissingEn: f.Missing}
+		return explain.Words{Zh: f.TextZH, En: f.TextEN, Unit: f.Unit, Kind: string(f.Kind), MissingEn: f.Missing, Fact: func(c *table.Column, row int) (zh, en string) {
+			number, text := math.NaN(), ""
+			if c.Kind.InCode() {
+				text = c.String(row)
+			} else {
+				number = c.Float(row)
+			}
+			return feature.Sentence(*f, number, text, kequn.Chinese), feature.Sentence(*f, number, text, kequn.English)
+		}}
 	}
 }
 
