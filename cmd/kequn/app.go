@@ -40,6 +40,9 @@ type app struct {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, ctx: ctx}
 	root := a.root()
+	if spoken(args) == kequn.Chinese {
+		speakChinese(root)
+	}
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
@@ -119,6 +122,7 @@ Your own data, in a folder of yours:  kequn load customers.csv events.parquet or
 		return kequn.Errorf(kequn.KindUsage, "", "%v", err).WithHint("%s --help shows the flags", c.CommandPath())
 	})
 	root.SuggestionsMinimumDistance = 2
+	cobra.EnableCommandSorting = false // they stand in the order in which they are needed
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.check() }
 	a.addCommands(root)

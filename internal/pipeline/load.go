@@ -493,6 +493,6 @@ func (s *Shop) suggest(e *plan.Edit, jobs []*job) {
 	}
 	if deeds.Role != kequn.Events {
 		e.PutSegmentation(plan.Segmentation{Name: "rfm", Method: "rfm"})
+		e.PutSegmentation(plan.Segmentation{Name: "behaviour", Method: "behaviour"})
 	}
-	e.PutSegmentation(plan.Segmentation{Name: "behaviour", Method: "behaviour"})
 }

@@ -365,11 +365,19 @@ func (t *study) enough(rows int) error {
 				return kequn.Errorf(kequn.KindNotEnough, t.goal.Name, t.lang.Pick(
 					"%[5]s的客户中 %[1]d 位为是、%[2]d 位为否，各需至少 %[4]d 位", "%[1]d customers with yes and %[2]d with no to %[3]s, at least %[4]d of each are needed"),
 					yes, no, part.en, part.least, part.zh).
-					WithHint("%s", t.lang.Pick("延长效果期（--within），或加载更多历史、更多客户", "a longer horizon (--within), more history or more customers"))
+					WithHint("%s", t.remedy(yes < no))
 			}
 		}
 	}
 	return nil
+}
+
+// remedy says what to do about too few of one answer: a longer horizon has more deeds in it, a shorter one fewer.
+func (t *study) remedy(rareYes bool) string {
+	if rareYes != t.goal.Absent {
+		return t.lang.Pick("延长效果期（--within），或加载更多历史、更多客户", "a longer horizon (--within), more history or more customers")
+	}
+	return t.lang.Pick("缩短效果期（--within），或换一个更少发生的行为来问", "a shorter horizon (--within), or ask about something that happens less often")
 }
 
 // rungs returns the learners that --models names, or all.
