@@ -40,7 +40,11 @@ func tooSmall(p *past) Text {
 
 // caused values offers by what they caused in a past random send.
 func (s *Shop) caused(ctx context.Context, v *view, m *money, c plan.Campaign, offers []plan.Offer, cutoff kequn.Cutoff, pop *population, p *past) (*valued, error) {
-	f, seen, err := s.fitSurface(ctx, p)
+	now, err := s.sampleNow(ctx, v, pop, cutoff, p.defs)
+	if err != nil {
+		return nil, err
+	}
+	f, seen, err := s.fitSurface(ctx, p, now, v.plans())
 	if err != nil {
 		return nil, err
 	}
@@ -91,13 +95,13 @@ func armsOf(send *pastSend, nOffers int) []int {
 // save puts the models beside the decision.
 func (f *surface) save(w *valued, campaign string, arms []string) error {
 	for i, b := range f.bases {
-		shared, cited, err := saveModel("decide/"+campaign+"/all."+b.Name, f.shared[i])
+		shared, cited, err := saveModel("decide/"+campaign+"/all."+b.name, f.shared[i])
 		if err != nil {
 			return err
 		}
 		w.models, w.cited = append(w.models, shared), append(w.cited, cited)
 		for a, m := range f.arms[i].Arms {
-			one, cited, err := saveModel("decide/"+campaign+"/"+arms[a]+"."+b.Name, m)
+			one, cited, err := saveModel("decide/"+campaign+"/"+arms[a]+"."+b.name, m)
 			if err != nil {
 				return err
 			}

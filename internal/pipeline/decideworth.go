@@ -31,13 +31,20 @@ func (s *Shop) learner(name string, params map[string]float64) model.Learner {
 	return s.Learners[0].Learner
 }
 
+// base is a learner of the surface and the form in which it wants the columns.
+type base struct {
+	name    string
+	learner model.Learner
+	flat    bool // categories as 0/1 columns, which the penalty treats like any number
+}
+
 // upliftBases are the two learners whose log-odds are averaged: a straight line and small trees err in different ways, and arms
 // of a few thousand customers carry neither unpenalised. (On three demo shops the pair earned a sixth more than the
 // better one alone.)
-func (s *Shop) upliftBases() []model.Named {
-	return []model.Named{
-		{Name: "linear", Learner: s.learner("linear", map[string]float64{"l2": 200})},
-		{Name: "gbdt", Learner: s.learner("gbdt", map[string]float64{"trees": 60, "leaves": 4, "rate": .05, "min_rows": 100, "l2": 10})},
+func (s *Shop) upliftBases() []base {
+	return []base{
+		{"linear", s.learner("linear", map[string]float64{"l2": 500}), true},
+		{"gbdt", s.learner("gbdt", map[string]float64{"trees": 60, "leaves": 4, "rate": .05, "min_rows": 100, "l2": 10}), false},
 	}
 }
 
@@ -53,7 +60,8 @@ const folds = 5
 // arms of a few thousand customers otherwise passes for effect. s, b and c are fitted by logistic regression on predictions of
 // customers that the models had not seen, b with a prior (see slopePrior).
 type surface struct {
-	bases  []model.Named
+	bases  []base
+	view   columnView
 	shared []model.Model   // per base
 	arms   []*uplift.Model // per base
 	theta  []float64       // s, b, c₀ …
@@ -65,35 +73,38 @@ type surface struct {
 // only to about 0.15.
 var (
 	sharedPrior = [2]float64{1, 0.3}
-	slopePrior  = [2]float64{0.8, 0.15}
+	slopePrior  = [2]float64{0.65, 0.15}
 )
 
 // fitSurface learns the surface from a past send. It also returns p(a | x) of the send's customers by models that did not see them.
-func (s *Shop) fitSurface(ctx context.Context, p *past) (*surface, [][]float64, error) {
-	f := &surface{bases: s.upliftBases()}
+func (s *Shop) fitSurface(ctx context.Context, p *past, now *table.Table, datasets []plan.Dataset) (*surface, [][]float64, error) {
+	f := &surface{bases: s.upliftBases(), view: viewOf(p, now, datasets, s.Seed)}
+	if len(f.view.names) == 0 {
+		return nil, nil, kequn.Errorf(kequn.KindNotEnough, p.send.campaign, "nothing known of customers then is comparable with what is known now")
+	}
 	y := model.Outcome{Task: kequn.Binary, Y: p.bought}
 	nArms, n := len(p.send.arms), len(p.arm)
 	shared, arms := make([]float64, n), zeros(nArms, n)
 	none := make([]int, n)
 	for i, b := range f.bases {
-		t := uplift.T{Base: b.Learner}
+		t, x := uplift.T{Base: b.learner}, f.view.of(p.x, b.flat)
 		s.Progress(s.Lang.Pick("优惠的效果", "effect of offers"), int64(i), int64(len(f.bases)))
-		out, err := t.CrossFit(ctx, p.x, p.who, none, 1, y, folds, s.Seed)
+		out, err := t.CrossFit(ctx, x, p.who, none, 1, y, folds, s.Seed)
 		if err != nil {
 			return nil, nil, err
 		}
 		addLogOdds(shared, out[0], len(f.bases))
-		if out, err = t.CrossFit(ctx, p.x, p.who, p.arm, nArms, y, folds, s.Seed); err != nil {
+		if out, err = t.CrossFit(ctx, x, p.who, p.arm, nArms, y, folds, s.Seed); err != nil {
 			return nil, nil, err
 		}
 		for a := range arms {
 			addLogOdds(arms[a], out[a], len(f.bases))
 		}
-		all, err := b.Learner.Fit(ctx, p.x, y, nil)
+		all, err := b.learner.Fit(ctx, x, y, nil)
 		if err != nil {
 			return nil, nil, err
 		}
-		own, err := t.Fit(ctx, p.x, p.arm, nArms, y)
+		own, err := t.Fit(ctx, x, p.arm, nArms, y)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -201,13 +212,14 @@ func (f *surface) probability(shared []float64, arms [][]float64) [][]float64 {
 func (f *surface) Predict(x *table.Table) ([][]float64, error) {
 	n := x.NRows()
 	shared, arms := make([]float64, n), zeros(len(f.center), n)
-	for i := range f.bases {
-		p, err := f.shared[i].Predict(x)
+	for i, b := range f.bases {
+		in := f.view.of(x, b.flat)
+		p, err := f.shared[i].Predict(in)
 		if err != nil {
 			return nil, err
 		}
 		addLogOdds(shared, p, len(f.bases))
-		own, err := f.arms[i].Predict(x)
+		own, err := f.arms[i].Predict(in)
 		if err != nil {
 			return nil, err
 		}
