@@ -218,8 +218,9 @@ const (
 	minJudge = 10
 )
 
-// maxTrain bounds the rows that are learnt from: more rows of the same cutoffs hardly add accuracy, but time and memory.
-const maxTrain = 300_000
+// maxCells bounds what is learnt from: rows × features. Beyond it, customers are drawn by hash, each with all cutoffs. On the demo
+// shop, twice as much takes twice the time for an AUC of 0.792 instead of 0.791.
+const maxCells = 10_000_000
 
 // study is a goal with its panel, ready to be learnt.
 type study struct {
@@ -264,8 +265,8 @@ func (s *Shop) prepare(ctx context.Context, v *view, g plan.Goal, ask kequn.Cuto
 	if err != nil {
 		return nil, err
 	}
-	if t.panel.NRows() > maxTrain {
-		thin(t.panel, float64(maxTrain)/float64(t.panel.NRows()), s.Seed)
+	if most := maxCells / max(1, len(t.defs)); t.panel.NRows() > most {
+		thin(t.panel, float64(most)/float64(t.panel.NRows()), s.Seed)
 		t.notes = append(t.notes, fmt.Sprintf("learnt from a sample of %d rows", t.panel.NRows()))
 	}
 	return t, t.frame(s.Seed)
