@@ -47,7 +47,7 @@ func (c Coefficient) P() float64 { return math.Erfc(math.Abs(c.Z()) / math.Sqrt2
 // (times the residual variance in a regression). They say nothing of the bias that a large penalty brings.
 func (m *Model) Coefficients() []Coefficient { return slices.Clone(m.coefs) }
 
-func (e *encoding) coefficients(p *problem, s *solution, means []float64) []Coefficient {
+func (e *encoding) coefficients(p *problem, s *solution, beta, means []float64) []Coefficient {
 	cov := p.covariance(s)
 	line := func(c Coefficient, contrast map[int]float64, order []int) Coefficient {
 		variance := math.NaN()
@@ -55,12 +55,12 @@ func (e *encoding) coefficients(p *problem, s *solution, means []float64) []Coef
 			variance = 0
 			for _, i := range order {
 				for _, j := range order {
-					variance += contrast[i] * contrast[j] * cov[i*p.q+j]
+					variance += contrast[i] * contrast[j] * cov[int(p.column[i])*p.q+int(p.column[j])] * p.share[i] * p.share[j]
 				}
 			}
 		}
 		for _, i := range order {
-			c.Value += contrast[i] * s.beta[i]
+			c.Value += contrast[i] * beta[i]
 		}
 		c.SE = math.Sqrt(max(variance, 0))
 		if cov == nil {
@@ -68,7 +68,7 @@ func (e *encoding) coefficients(p *problem, s *solution, means []float64) []Coef
 		}
 		return c
 	}
-	at0, order0 := map[int]float64{p.p: 1}, []int{p.p}
+	at0, order0 := map[int]float64{e.p: 1}, []int{e.p}
 	var out []Coefficient
 	for j, t := range e.terms {
 		name := e.cols[j].Name

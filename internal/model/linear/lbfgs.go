@@ -81,7 +81,7 @@ func (p *problem) lbfgs(ctx context.Context, l2 float64, maxSteps int) (*solutio
 }
 
 func (p *problem) penalisedLoss(ctx context.Context, beta []float64, l2 float64) (float64, []float64, error) {
-	at, err := p.pass(ctx, beta, gradient)
+	at, err := p.pass(ctx, beta, gradient, 1)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -105,7 +105,7 @@ func (p *problem) metric(ctx context.Context, l2 float64) (func(v []float64), er
 			}
 		}, nil
 	}
-	at, err := p.pass(ctx, make([]float64, p.k*p.q), hessian)
+	at, err := p.pass(ctx, make([]float64, p.k*p.q), hessian, 1)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,6 @@
 // Package linear fits weighted sums of columns: ridge regression, logistic regression and its multinomial form.
 //
-// How columns enter the sum is in encode.go, the sums over rows are in pass.go, the two solvers in newton.go and lbfgs.go,
+// How columns enter the sum is in encode.go, their blocks of rows are in design.go, the sums over rows in pass.go, the two solvers in newton.go and lbfgs.go,
 // the choice of the penalty in path.go, and what comes out in model.go and coefficient.go.
 package linear
 
@@ -35,8 +35,10 @@ const Family = "linear"
 // never seen is a missing one, and if no value was missing in training it takes the average effect.
 //
 // Solver. Newton's method on the normal equations for up to 1000 coefficients; beyond, and for several classes, L-BFGS
-// with the inverse of the first Hessian as its metric. Time is O(n·p²) per step where p counts numeric columns, and
-// O(n·c²) for c categorical ones; memory is O(n·s) for s skewed columns beside the table.
+// with the inverse of the first Hessian as its metric. Of many rows, a sample is solved first and all rows start from there.
+// Columns that are equal after encoding are solved for once. Time is O(n·p²) per step, with [kernel.AddGram]'s small constant,
+// where p counts numeric columns and levels of small categories, and O(n·c²) for c large ones; memory is O(n·s) for s skewed
+// columns beside the table.
 //
 // Reference: Hastie, Tibshirani, Friedman, The Elements of Statistical Learning, §3.4.1 and §4.4.1.
 type Learner struct {
@@ -82,7 +84,7 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 		return nil, model.ErrNoColumn
 	}
 	e := encode(l, cols, inputs, w)
-	p := newProblem(l.Threads, e.design(x.NRows()), y, w)
+	p := newProblem(l.Threads, e.design(x.NRows(), l.Threads), y, w)
 	fitted, err := solve(ctx, l, p)
 	if err != nil {
 		return nil, err
@@ -174,7 +176,10 @@ func solve(ctx context.Context, l Learner, p *problem) (*solution, error) {
 		}
 		s, err = p.lbfgs(ctx, l2, l.MaxSteps)
 	case l.L2 > 0:
-		s, err = p.newton(ctx, p.start(), l.L2, l.MaxSteps)
+		var start []float64
+		if start, err = p.warm(ctx, l.L2); err == nil {
+			s, err = p.newton(ctx, start, l.L2, l.MaxSteps)
+		}
 	default:
 		s, err = p.path(ctx, l.MaxSteps)
 	}

@@ -33,10 +33,10 @@ type effect struct {
 
 func newModel(h model.Header, e *encoding, p *problem, s *solution) *Model {
 	m := &Model{h: h, k: p.k, edf: s.edf}
-	means := e.means(p)
+	means, all := e.means(p), p.spread(p.k, s.beta)
 	for c := range p.k {
-		beta := s.beta[c*p.q : (c+1)*p.q]
-		base := beta[p.p] + p.mean
+		beta := all[c*(e.p+1) : (c+1)*(e.p+1)]
+		base := beta[e.p] + p.mean
 		effects := make([]effect, len(e.terms))
 		for j, t := range e.terms {
 			centre := 0.0
@@ -61,7 +61,7 @@ func newModel(h model.Header, e *encoding, p *problem, s *solution) *Model {
 		m.base, m.effects = append(m.base, base), append(m.effects, effects)
 	}
 	if p.k == 1 {
-		m.coefs = e.coefficients(p, s, means)
+		m.coefs = e.coefficients(p, s, all, means)
 	}
 	m.weight = m.importance(e, p)
 	return m
@@ -90,24 +90,31 @@ func (t *term) all() []int {
 // means returns the weighted mean of every encoded column over the training rows: of 0/1 columns their share.
 func (e *encoding) means(p *problem) []float64 {
 	sum := make([]float64, p.p)
-	z, slot := make([]float64, p.nDense*subBlock), make([]int32, len(p.sparse)*subBlock)
+	s := p.newScratch()
 	for lo := 0; lo < p.n; lo += subBlock {
-		hi := min(p.n, lo+subBlock)
-		p.fill(lo, hi, subBlock, z, slot)
-		for i := range hi - lo {
-			w := p.weightOf(lo + i)
-			for j := range p.nDense {
-				sum[j] += w * z[j*subBlock+i]
-			}
-			for j := range p.sparse {
-				if k := slot[j*subBlock+i]; k >= 0 {
-					sum[k] += w
+		n := min(p.n, lo+subBlock) - lo
+		p.fill(lo, lo+n, subBlock, s.z, s.slot)
+		for i := range n {
+			s.r[i] = p.weightOf(lo + i)
+		}
+		clear(s.r[n:lanes(n)])
+		clear(s.dots)
+		kernel.AddGram(s.r, s.z, kernel.GramSide, p.side(), lanes(n), subBlock, s.dots, false)
+		kernel.Axpy(1, s.dots[:p.nDense], sum[:p.nDense])
+		for j := range p.sparse {
+			for i, k := range s.slot[j*subBlock : j*subBlock+n] {
+				if k >= 0 {
+					sum[k] += s.r[i]
 				}
 			}
 		}
 	}
 	kernel.Scale(1/p.weight, sum)
-	return sum
+	out := make([]float64, e.p)
+	for j := range out {
+		out[j] = sum[p.column[j]] * p.share[j]
+	}
+	return out
 }
 
 // Header implements [model.Model].

@@ -19,6 +19,8 @@ type problem struct {
 	weight  float64
 	mean    float64 // regression: the mean outcome, taken off y
 	threads int
+
+	zero *sums // regression: at coefficients of 0, once they were needed
 }
 
 func newProblem(threads int, d *design, y model.Outcome, w []float64) *problem {
@@ -75,10 +77,16 @@ type sums struct {
 	loss float64
 	grad []float64
 	hess []float64
+
+	gram  []float64 // on the way to hess: (side, side), of dense columns and the ones
+	cross []float64 // (p−nDense, q), of sparse columns with all before them; with the ones at p
 }
 
-// subBlock is how many rows are encoded at a time: 256 rows of 30 numbers fit a first-level cache twice.
+// subBlock is how many rows are encoded at a time: four columns of 256 rows fit a first-level cache with as many others.
 const subBlock = 256
+
+// side is the number of dense columns with the column of ones behind them, filled up with zeros.
+func (p *problem) side() int { return (p.nDense + kernel.GramSide) / kernel.GramSide * kernel.GramSide }
 
 // blocks returns how many rows one partial sum covers. It follows from the table's shape alone, so that sums are the same
 // for any number of threads: at most 16 partial sums, and at most 64 MB of them.
@@ -90,41 +98,54 @@ func (p *problem) blocks(what want) int {
 	return max(2048, (p.n+most-1)/most)
 }
 
-// scratch is what one goroutine writes while it goes over rows.
+// scratch is what one goroutine writes while it goes over rows. Columns are subBlock long.
 type scratch struct {
-	z, hz  []float64
+	z, hz  []float64 // side columns
 	slot   []int32
-	margin []float64 // (k, subBlock)
-	r, h   []float64
+	margin []float64 // k columns
+	r      []float64 // k columns, filled up with zeros to whole squares
+	h      []float64
+	dots   []float64 // (k filled up, side)
 
 	order        []uint16 // see group
 	level, start []int32
-	count        []int32 // by level, all 0 between calls
+	count        []int32 // by column, all 0 between calls
+}
+
+func (p *problem) newScratch() *scratch {
+	side, k := p.side(), (p.k+kernel.GramSide-1)/kernel.GramSide*kernel.GramSide
+	s := &scratch{
+		z: make([]float64, side*subBlock), hz: make([]float64, side*subBlock),
+		slot: make([]int32, len(p.sparse)*subBlock), margin: make([]float64, p.k*subBlock),
+		r: make([]float64, k*subBlock), h: make([]float64, subBlock), dots: make([]float64, k*side),
+		order: make([]uint16, subBlock), count: make([]int32, p.q),
+	}
+	ones := s.z[p.nDense*subBlock : (p.nDense+1)*subBlock]
+	for i := range ones {
+		ones[i] = 1
+	}
+	return s
 }
 
 // pass goes over all rows once at the coefficients beta (k×q) and returns loss, gradient and, for one sum per row, the
-// second-order sums that are wanted. It returns ctx's error when cancelled.
-func (p *problem) pass(ctx context.Context, beta []float64, what want) (*sums, error) {
+// second-order sums that are wanted. With every > 1 only each so manieth lot of subBlock rows is taken.
+// It returns ctx's error when cancelled.
+func (p *problem) pass(ctx context.Context, beta []float64, what want, every int) (*sums, error) {
 	size := p.blocks(what)
-	n := kernel.NBlocks(p.n, size)
-	parts := make([]*sums, n)
+	parts := make([]*sums, kernel.NBlocks(p.n, size))
 	scratches := make([]*scratch, kernel.Threads(p.threads))
 	kernel.Workers(p.n, p.threads, size, func(worker, block, lo, hi int) {
 		s := scratches[worker]
 		if s == nil {
-			s = &scratch{
-				z: make([]float64, p.nDense*subBlock), hz: make([]float64, p.nDense*subBlock),
-				slot: make([]int32, len(p.sparse)*subBlock), margin: make([]float64, p.k*subBlock),
-				r: make([]float64, p.k*subBlock), h: make([]float64, subBlock), order: make([]uint16, subBlock), count: make([]int32, p.q),
-			}
+			s = p.newScratch()
 			scratches[worker] = s
 		}
 		part := &sums{grad: make([]float64, p.k*p.q)}
 		if what != gradient {
-			part.hess = make([]float64, p.q*p.q)
+			part.gram, part.cross = make([]float64, p.side()*p.side()), make([]float64, (p.p-p.nDense)*p.q)
 		}
 		parts[block] = part
-		for ; lo < hi && ctx.Err() == nil; lo += subBlock {
+		for ; lo < hi && ctx.Err() == nil; lo += subBlock * every {
 			p.rows(lo, min(hi, lo+subBlock), beta, what, s, part)
 		}
 	})
@@ -136,10 +157,33 @@ func (p *problem) pass(ctx context.Context, beta []float64, what want) (*sums, e
 		sum.loss += part.loss
 		kernel.Axpy(1, part.grad, sum.grad)
 		if what != gradient {
-			kernel.Axpy(1, part.hess, sum.hess)
+			kernel.Axpy(1, part.gram, sum.gram)
+			kernel.Axpy(1, part.cross, sum.cross)
 		}
 	}
+	if what != gradient {
+		p.assemble(sum)
+	}
 	return sum, nil
+}
+
+// assemble makes hess of its parts.
+func (p *problem) assemble(s *sums) {
+	side, q := p.side(), p.q
+	s.hess = make([]float64, q*q)
+	for j := range p.nDense {
+		copy(s.hess[j*q:j*q+j+1], s.gram[j*side:])
+	}
+	last := s.hess[p.p*q:]
+	ones := s.gram[p.nDense*side:]
+	copy(last, ones[:p.nDense])
+	last[p.p] = ones[p.nDense]
+	for k := p.nDense; k < p.p; k++ {
+		row := s.cross[(k-p.nDense)*q : (k-p.nDense+1)*q]
+		copy(s.hess[k*q:k*q+k+1], row)
+		last[k] = row[p.p]
+	}
+	s.gram, s.cross = nil, nil
 }
 
 // rows adds the rows [lo, hi) to part.
@@ -150,11 +194,9 @@ func (p *problem) rows(lo, hi int, beta []float64, what want, s *scratch, part *
 		p.margins(n, beta[c*p.q:(c+1)*p.q], s, s.margin[c*subBlock:c*subBlock+n])
 	}
 	part.loss += p.derivatives(lo, n, what, s)
-	for c := range p.k {
-		p.addGradient(n, s.r[c*subBlock:c*subBlock+n], s, part.grad[c*p.q:(c+1)*p.q])
-	}
+	p.addGradient(n, s, part.grad)
 	if what != gradient {
-		p.addSquares(n, s, part.hess)
+		p.addSquares(n, s, part)
 	}
 }
 
@@ -162,7 +204,16 @@ func (p *problem) margins(n int, beta []float64, s *scratch, margin []float64) {
 	for i := range margin {
 		margin[i] = beta[p.p]
 	}
-	for j := range p.nDense {
+	j := 0
+	for ; j+4 <= p.nDense; j += 4 {
+		b0, b1, b2, b3 := beta[j], beta[j+1], beta[j+2], beta[j+3]
+		z0, z1 := s.z[j*subBlock:][:len(margin)], s.z[(j+1)*subBlock:][:len(margin)]
+		z2, z3 := s.z[(j+2)*subBlock:][:len(margin)], s.z[(j+3)*subBlock:][:len(margin)]
+		for i := range margin {
+			margin[i] += (b0*z0[i] + b1*z1[i]) + (b2*z2[i] + b3*z3[i])
+		}
+	}
+	for ; j < p.nDense; j++ {
 		kernel.Axpy(beta[j], s.z[j*subBlock:j*subBlock+n], margin)
 	}
 	for j := range p.sparse {
@@ -225,58 +276,52 @@ func (p *problem) derivatives(lo, n int, what want, s *scratch) (loss float64) {
 	return loss
 }
 
-func (p *problem) addGradient(n int, r []float64, s *scratch, grad []float64) {
-	for j := range p.nDense {
-		grad[j] += kernel.Dot(r, s.z[j*subBlock:j*subBlock+n])
+// lanes returns n filled up to whole vector registers.
+func lanes(n int) int { return (n + kernel.GramLanes - 1) / kernel.GramLanes * kernel.GramLanes }
+
+func (p *problem) addGradient(n int, s *scratch, grad []float64) {
+	side := p.side()
+	for c := range p.k {
+		clear(s.r[c*subBlock+n : c*subBlock+lanes(n)])
 	}
-	for j := range p.sparse {
-		for i, k := range s.slot[j*subBlock : j*subBlock+n] {
-			if k >= 0 {
-				grad[k] += r[i]
+	clear(s.dots)
+	kernel.AddGram(s.r, s.z, len(s.r)/subBlock, side, lanes(n), subBlock, s.dots, false)
+	for c := range p.k {
+		g, r := grad[c*p.q:(c+1)*p.q], s.r[c*subBlock:c*subBlock+n]
+		kernel.Axpy(1, s.dots[c*side:c*side+p.nDense], g[:p.nDense])
+		g[p.p] += s.dots[c*side+p.nDense]
+		for j := range p.sparse {
+			for i, k := range s.slot[j*subBlock : j*subBlock+n] {
+				if k >= 0 {
+					g[k] += r[i]
+				}
 			}
 		}
 	}
-	for _, v := range r {
-		grad[p.p] += v
-	}
 }
 
-// addSquares adds Σ hᵢ·xᵢxᵢᵀ to the lower triangle of a. Numbers meet numbers in dot products; a 0/1 column adds only where
-// it is switched on, level by level, so that c categories cost c² additions per row however many levels they have.
-func (p *problem) addSquares(n int, s *scratch, a []float64) {
-	q, h := p.q, s.h[:n]
-	last := a[p.p*q:]
-	for j := range p.nDense {
+// addSquares adds Σ hᵢ·xᵢxᵢᵀ. Dense columns meet each other in squares of dot products; a sparse column adds only where
+// it is switched on, so that c sparse categories cost c² additions per row however many levels they have.
+func (p *problem) addSquares(n int, s *scratch, part *sums) {
+	side, q, h := p.side(), p.q, s.h[:n]
+	for j := range p.nDense + 1 {
 		z, hz := s.z[j*subBlock:j*subBlock+n], s.hz[j*subBlock:j*subBlock+n]
-		sum := 0.0
 		for i, v := range z {
 			hz[i] = h[i] * v
-			sum += hz[i]
 		}
-		last[j] += sum
-		row := a[j*q : j*q+j+1]
-		k := 0
-		for ; k+4 <= len(row); k += 4 {
-			s0, s1, s2, s3 := dot4(hz, s.z[k*subBlock:], s.z[(k+1)*subBlock:], s.z[(k+2)*subBlock:], s.z[(k+3)*subBlock:])
-			row[k] += s0
-			row[k+1] += s1
-			row[k+2] += s2
-			row[k+3] += s3
-		}
-		for ; k < len(row); k++ {
-			row[k] += kernel.Dot(hz, s.z[k*subBlock:k*subBlock+n])
-		}
+		clear(s.hz[j*subBlock+n : j*subBlock+lanes(n)])
 	}
+	kernel.AddGram(s.hz, s.z, side, side, lanes(n), subBlock, part.gram, true)
 	for c := range p.sparse {
 		s.group(s.slot[c*subBlock : c*subBlock+n])
 		for l, k := range s.level {
-			rows, row := s.order[s.start[l]:s.start[l+1]], a[int(k)*q:int(k+1)*q]
+			rows, row := s.order[s.start[l]:s.start[l+1]], part.cross[(int(k)-p.nDense)*q:][:q]
 			sum := 0.0
 			for _, i := range rows {
 				sum += h[i]
 			}
 			row[k] += sum
-			last[k] += sum
+			row[p.p] += sum
 			j := 0
 			for ; j+4 <= p.nDense; j += 4 {
 				s0, s1, s2, s3 := gather4(rows, (*[subBlock]float64)(s.hz[j*subBlock:]), (*[subBlock]float64)(s.hz[(j+1)*subBlock:]),
@@ -303,12 +348,9 @@ func (p *problem) addSquares(n int, s *scratch, a []float64) {
 			}
 		}
 	}
-	for _, v := range h {
-		last[p.p] += v
-	}
 }
 
-// group lists a 0/1 column's rows level by level: level has the levels that occur, in the order of their first row, and the rows
+// group lists a sparse column's rows level by level: level has the levels that occur, in the order of their first row, and the rows
 // of level[l] are order[start[l]:start[l+1]]. Sums over one level then run in registers.
 func (s *scratch) group(on []int32) {
 	s.level, s.start = s.level[:0], s.start[:0]
@@ -346,18 +388,6 @@ func gather4(rows []uint16, b0, b1, b2, b3 *[subBlock]float64) (s0, s1, s2, s3 f
 		s1 += b1[i]
 		s2 += b2[i]
 		s3 += b3[i]
-	}
-	return s0, s1, s2, s3
-}
-
-// dot4 returns the dot products of a with four others, which are at least as long.
-func dot4(a, b0, b1, b2, b3 []float64) (s0, s1, s2, s3 float64) {
-	b0, b1, b2, b3 = b0[:len(a)], b1[:len(a)], b2[:len(a)], b3[:len(a)]
-	for i, v := range a {
-		s0 += v * b0[i]
-		s1 += v * b1[i]
-		s2 += v * b2[i]
-		s3 += v * b3[i]
 	}
 	return s0, s1, s2, s3
 }

@@ -28,7 +28,11 @@ const worthwhile = 0.1
 //
 // Reference: Konishi and Kitagawa, Information Criteria and Statistical Modeling, §3.4; Golub, Heath and Wahba (1979).
 func (p *problem) path(ctx context.Context, maxSteps int) (*solution, error) {
-	first, err := p.newton(ctx, p.start(), defaultL2, maxSteps)
+	start, err := p.warm(ctx, defaultL2)
+	if err != nil {
+		return nil, err
+	}
+	first, err := p.newton(ctx, start, defaultL2, maxSteps)
 	if err != nil || p.weight > float64(longTable*p.q) || p.q > wideTable {
 		return first, err
 	}
@@ -73,7 +77,7 @@ func (p *problem) criterion(ctx context.Context, s *solution) (float64, error) {
 		rss := s.sigma * max(left, 1)
 		return 0.5 * p.weight * math.Log(p.weight*rss/(left*left)), nil
 	}
-	at, err := p.pass(ctx, s.beta, scores2)
+	at, err := p.pass(ctx, s.beta, scores2, 1)
 	if err != nil {
 		return 0, err
 	}
