@@ -160,7 +160,7 @@ func (a *app) printDemoGoal(w io.Writer, g *pipeline.Prediction) {
 	fmt.Fprintf(w, "  %-10s  %s: %s\n", g.Name, measured, strings.Join(parts, ", "))
 	for _, l := range g.Leaks {
 		if l.Dropped {
-			fmt.Fprintf(w, a.say("    抓到泄漏 %s：%s，已不用于训练\n", "    leak caught, left out of training: %s: %s\n"), l.Column, a.say(l.EvidenceZH, l.EvidenceEN))
+			fmt.Fprintf(w, a.say("    抓到泄漏 %s：%s，已不用于训练\n", "    leak caught, left out of training: %s: %s\n"), l.Column, strings.TrimRight(a.say(l.EvidenceZH, l.EvidenceEN), ".。"))
 		}
 	}
 }

@@ -64,8 +64,8 @@ func (s *Shop) response(ctx context.Context, v *view, m *money, c plan.Campaign,
 		return nil, err
 	}
 	w.method = receipt.Method{Kind: "response",
-		WhyZH: "按购买概率计价，不是优惠带来的增量：" + why.ZH + "。其中许多人不触达也会购买；对照组将给出真正的增量。",
-		Why:   "Value is the chance to buy, not what contact causes: " + why.EN + ". Many of them would buy anyway; the control group will tell what was caused."}
+		WhyZH: "按购买概率计价，不是优惠带来的增量：" + why.ZH + "。其中许多人不触达也会购买，故区间下限按毫无增量计；对照组将给出真正的增量。",
+		Why:   "Value is the chance to buy, not what contact causes: " + why.EN + ". Many of them would buy anyway, so the interval reaches down to no effect at all; the control group will tell what was caused."}
 	model, cited, err := saveModel("decide/"+c.Name+"/response", l.choice)
 	if err != nil {
 		return nil, err
@@ -77,7 +77,8 @@ func (s *Shop) response(ctx context.Context, v *view, m *money, c plan.Campaign,
 // responseJudge values ways of choosing on the judging cutoff, as if everything bought after contact were its doing.
 type responseJudge struct {
 	value, cost [][]float64 // per offer, of customers at the judging cutoff
-	actual      [][]float64 // per offer: profit as it would have been booked
+	actual      [][]float64 // per offer: profit as it would have been booked, everything bought being its doing
+	wasted      [][]float64 // per offer: profit if nothing was: those who bought would have done so anyway, and redeem the offer
 	rank        rows
 	score       []float64
 	bought      []float64
@@ -119,51 +120,54 @@ func (s *Shop) responseJudge(ctx context.Context, v *view, m *money, l *learned,
 	}
 	e.basket = fitBasket(j.rank, j.bought, amount)
 	n := len(j.score)
-	j.value, j.cost, j.actual = zeros(len(e.offers), n), zeros(len(e.offers), n), zeros(len(e.offers), n)
+	j.value, j.cost, j.actual, j.wasted = zeros(len(e.offers), n), zeros(len(e.offers), n), zeros(len(e.offers), n), zeros(len(e.offers), n)
 	for o := range e.offers {
 		for i := range n {
 			a := e.basket.of(j.rank, i)
 			j.value[o][i], j.cost[o][i] = e.value(o, j.score[i], 0, a)
 			j.actual[o][i] = j.bought[i]*e.with(o, a) - e.offers[o].Contact
+			j.wasted[o][i] = -j.bought[i]*e.taken(o, a) - e.offers[o].Contact
 		}
 	}
 	return j, nil
 }
 
-// profits returns what each judged customer's best offer at a price would have been booked with, and whether it is taken.
-func (j *responseJudge) profits(price float64) (profit, worth []float64) {
-	profit, worth = make([]float64, len(j.score)), make([]float64, len(j.score))
+// profits returns what each judged customer's best offer at a price would have been booked with, what it would have lost without any
+// effect, and what it is worth.
+func (j *responseJudge) profits(price float64) (profit, wasted, worth []float64) {
+	profit, wasted, worth = make([]float64, len(j.score)), make([]float64, len(j.score)), make([]float64, len(j.score))
 	for i := range j.score {
 		worth[i] = math.Inf(-1)
 		for o := range j.value {
 			if x := j.value[o][i] - price*j.cost[o][i]; x > worth[i] {
-				worth[i], profit[i] = x, j.actual[o][i]
+				worth[i], profit[i], wasted[i] = x, j.actual[o][i], j.wasted[o][i]
 			}
 		}
 	}
-	return profit, worth
+	return profit, wasted, worth
 }
 
+// forecast is what would be booked if contact caused everything that is bought; its interval reaches down to what is lost if it
+// causes nothing, because no data here tell.
 func (j *responseJudge) forecast(c *chosen) (profit, conversion metric.Interval, base float64) {
-	booked, worth := j.profits(c.price)
-	var in, yes []float64
+	booked, wasted, worth := j.profits(c.price)
+	var in, lost, yes []float64
 	for i, x := range worth {
 		if x > 0 {
-			in, yes = append(in, booked[i]), append(yes, j.bought[i])
+			in, lost, yes = append(in, booked[i]), append(lost, wasted[i]), append(yes, j.bought[i])
 		}
 	}
 	base = mean(yes)
 	if c.contact == 0 || len(in) < 2 {
 		return metric.Interval{}, metric.Interval{}, base
 	}
-	each := metric.MeanInterval(in, nil, .95)
+	each, least := metric.MeanInterval(in, nil, .95), metric.MeanInterval(lost, nil, .95)
 	n := float64(c.contact)
-	// Nothing is known of the effect on the share that buys: from none to all of it.
-	return metric.Interval{Mean: n*each.Mean - c.fixed, Low: n*each.Low - c.fixed, High: n*each.High - c.fixed}, metric.Interval{Mean: base, Low: 0, High: base}, base
+	return metric.Interval{Mean: n*each.Mean - c.fixed, Low: n*least.Low - c.fixed, High: n*each.High - c.fixed}, metric.Interval{Mean: base, Low: 0, High: base}, base
 }
 
 func (j *responseJudge) policies(c *chosen) []receipt.Policy {
-	booked, worth := j.profits(c.price)
+	booked, _, worth := j.profits(c.price)
 	picked := 0
 	for _, x := range worth {
 		if x > 0 {
@@ -191,7 +195,7 @@ func (j *responseJudge) policies(c *chosen) []receipt.Policy {
 }
 
 func (j *responseJudge) curve(c *chosen) []receipt.Point {
-	booked, worth := j.profits(c.price)
+	booked, _, worth := j.profits(c.price)
 	n := len(worth)
 	out := []receipt.Point{{}}
 	order := kernel.ArgsortDesc(worth)

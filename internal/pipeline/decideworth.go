@@ -238,17 +238,17 @@ func (f *surface) Predict(x *table.Table) ([][]float64, error) {
 // the customer's own mean purchase drawn towards everybody's mean μ as if by k purchases (credibility; Bühlmann, 1967).
 type basket struct{ g, k, mean float64 }
 
-var credibility = []float64{0, .5, 1, 2, 4, 8, 16, 64, 1e9}
+// credibility are the weights k that are tried; the last one is everybody's mean for everybody.
+var credibility = []float64{.5, 1, 2, 4, 8, 16, 64, 1e9}
 
 // fitBasket chooses k and g by least squares on those who bought.
 func fitBasket(r rows, bought, amount []float64) basket {
-	var b basket
-	n, sum := kernel.Sum(r.count), kernel.Sum(r.spent)
-	if n > 0 {
+	b := basket{g: 1, k: credibility[len(credibility)-1]}
+	if n, sum := kernel.Sum(r.count), kernel.Sum(r.spent); n > 0 {
 		b.mean = math.Max(sum/n, 0)
 	}
 	best := math.Inf(1)
-	for _, k := range credibility[1:] {
+	for _, k := range credibility {
 		one := basket{g: 1, k: k, mean: b.mean}
 		var xy, xx float64
 		for i := range bought {

@@ -9,7 +9,7 @@ import (
 	"kequn/internal/receipt"
 )
 
-// Measure compares those contacted by a campaign's newest decision with those held back, within the horizon, and puts the effect
+// Measure compares those contacted by a campaign's newest activated decision (the newest where none was activated) with those held back, within the horizon, and puts the effect
 // beside what was forecast; in a demo shop also beside the truth.
 func (s *Shop) Measure(ctx context.Context, campaign string) (*measure.Result, error) {
 	if _, _, err := s.campaign(campaign); err != nil {
@@ -19,12 +19,9 @@ func (s *Shop) Measure(ctx context.Context, campaign string) (*measure.Result, e
 	if err != nil {
 		return nil, err
 	}
-	r, id, _, err := newestReceipt(v.snap, campaign)
+	r, id, err := s.activated(v, campaign)
 	if err != nil {
 		return nil, err
-	}
-	if r == nil {
-		return nil, undecided(campaign)
 	}
 	members, err := membersOf(v.snap, r, id)
 	if err != nil {
@@ -68,6 +65,23 @@ func (s *Shop) Measure(ctx context.Context, campaign string) (*measure.Result, e
 	}
 	res.Describe(r.Currency)
 	return res, s.keepMeasure(ctx, campaign, res)
+}
+
+// activated returns the decision that was acted on: a decision made later, to see what another budget would do, does not stand for it.
+func (s *Shop) activated(v *view, campaign string) (*receipt.Receipt, string, error) {
+	var doc activationDoc
+	if err := s.readDoc("activation."+campaign, &doc); err != nil {
+		return nil, "", err
+	}
+	if doc.Receipt != "" {
+		r, id, _, err := s.receiptOf(doc.Receipt)
+		return r, id, err
+	}
+	r, id, _, err := newestReceipt(v.snap, campaign)
+	if err == nil && r == nil {
+		err = undecided(campaign)
+	}
+	return r, id, err
 }
 
 // outcome is what the members of a decision did within the horizon.
