@@ -112,10 +112,18 @@ func goalOf(p *pipeline.Prediction) report.Goal {
 		g.Drivers = append(g.Drivers, report.Driver{Text: report.Text{ZH: d.TextZH, EN: d.TextEN}, Share: d.Share, Kind: string(d.Kind)})
 	}
 	for _, l := range p.Leaks {
-		g.Notes = append(g.Notes, report.Text{ZH: "疑似泄漏 " + l.Column + "：" + l.EvidenceZH, EN: "May be a leak: " + l.Column + ": " + l.EvidenceEN})
+		g.Notes = append(g.Notes, report.Text{ZH: "疑似泄漏 " + l.Column + "：" + l.EvidenceZH + leftOut(l, "（已不用于训练）"), EN: "May be a leak: " + l.Column + ": " + l.EvidenceEN + leftOut(l, " (left out of training)")})
 	}
 	if p.SameTime {
 		g.Notes = append(g.Notes, report.Text{ZH: "历史不足以在更晚的时间评判，改在其他客户上评判。", EN: "History is too short to judge on later time: judged on other customers."})
 	}
 	return g
+}
+
+// leftOut returns the words if a suspect was left out of training.
+func leftOut(l pipeline.Leak, words string) string {
+	if l.Dropped {
+		return words
+	}
+	return ""
 }
