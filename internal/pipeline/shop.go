@@ -198,7 +198,22 @@ func (s *Shop) locked(ctx context.Context, verb string, f func() error) error {
 		return err
 	}
 	defer unlock()
-	return f()
+	started, before := time.Now(), s.seq()
+	err = f()
+	if after := s.seq(); after != before {
+		// The list of jobs tells what changed the workspace; what changed nothing leaves nothing.
+		err = errors.Join(err, s.ws.NoteJob(verb, started, kequn.ExitCode(err)))
+	}
+	return err
+}
+
+// seq returns the number of the newest manifest, 0 where there is none or it cannot be read.
+func (s *Shop) seq() int64 {
+	snap, err := s.ws.Snapshot()
+	if err != nil {
+		return 0
+	}
+	return snap.Seq()
 }
 
 // InitKey makes a sealed workspace that the secret opens.

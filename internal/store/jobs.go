@@ -137,3 +137,18 @@ func (w *Workspace) verifyState() string {
 	}
 	return ""
 }
+
+// NoteJob notes a command that has ended: one row, one sync.
+func (w *Workspace) NoteJob(verb string, started time.Time, exit int) error {
+	db, err := w.state()
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	status := "done"
+	if exit != 0 {
+		status = "failed"
+	}
+	_, err = db.Exec(`INSERT INTO jobs (verb, started, ended, status, exit) VALUES (?, ?, ?, ?, ?)`, verb, started.UnixMicro(), time.Now().UnixMicro(), status, exit)
+	return diskError(err)
+}

@@ -354,3 +354,23 @@ func fixturePlan() plan.Dataset {
 		{Name: "no", Kind: table.Text, Role: kequn.ColID},
 	}}
 }
+
+func TestNotedJobsAreListed(t *testing.T) {
+	w, err := Create(t.TempDir(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now().Add(-time.Minute)
+	for exit, verb := range []string{"load", "run"} {
+		if err := w.NoteJob(verb, began, exit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	jobs, err := w.Jobs(10)
+	if err != nil || len(jobs) != 2 {
+		t.Fatalf("%d jobs, %v", len(jobs), err)
+	}
+	if j := jobs[0]; j.Verb != "run" || j.Status != "failed" || j.Exit != 1 || j.Ended.Sub(j.Started) < time.Minute {
+		t.Errorf("the newest is %+v", j)
+	}
+}
