@@ -377,38 +377,50 @@ func logistic(target, weight []float64, x [][]float64) []float64 {
 	return b
 }
 
+// settled is the decrease, relative to the loss, below which a Newton step is the last: as steps converge quadratically, it lands at
+// the minimum to rounding, and the loss could no longer tell.
+const settled = 1e-10
+
 // newtonLogistic minimises Σ w·cross-entropy(target, σ(x·b)) + penalty/2·Σ bₖ², the last coefficient going free.
 func newtonLogistic(target, weight []float64, x [][]float64, penalty float64) []float64 {
 	d := len(x)
-	b, row, eta := make([]float64, d), make([]float64, d), make([]float64, len(target))
-	loss := func(b []float64) float64 {
+	b, row := make([]float64, d), make([]float64, d)
+	eta, mu, trial := make([]float64, len(target)), make([]float64, len(target)), make([]float64, len(target))
+	loss := func(b, mu []float64) float64 {
 		clear(eta)
 		for k := range x {
 			kernel.Axpy(b[k], x[k], eta)
 		}
 		sum := penalty / 2 * kernel.Dot(b[:d-1], b[:d-1])
-		for i, e := range eta {
-			// softplus(e) − target·e
-			sum += at(weight, i) * (max(e, 0) + math.Log1p(math.Exp(-math.Abs(e))) - target[i]*e)
+		for i, m := range eta {
+			e := math.Exp(-math.Abs(m))
+			mu[i] = 1 / (1 + e)
+			if m < 0 {
+				mu[i] = e / (1 + e)
+			}
+			// softplus(m) − target·m
+			sum += at(weight, i) * (max(m, 0) + math.Log1p(e) - target[i]*m)
 		}
 		return sum
 	}
-	now := loss(b)
+	now := loss(b, mu)
 	next := make([]float64, d)
 	for range 100 { // Newton settles in under 10; the rest is for steps that were halved
 		g, h := make([]float64, d), make([]float64, d*d)
 		for k := range d - 1 {
 			g[k], h[k*d+k] = penalty*b[k], penalty
 		}
-		for i, e := range eta {
-			mu, w := sigmoid(e), at(weight, i)
+		for i, m := range mu {
+			w := at(weight, i)
 			for k := range x {
 				row[k] = x[k][i]
 			}
-			for j := range d {
-				g[j] += w * (mu - target[i]) * row[j]
-				for k := 0; k <= j; k++ {
-					h[j*d+k] += w * mu * (1 - mu) * row[j] * row[k]
+			r, c := w*(m-target[i]), w*m*(1-m)
+			for j, u := range row {
+				g[j] += r * u
+				u *= c
+				for k, v := range row[:j+1] {
+					h[j*d+k] += u * v
 				}
 			}
 		}
@@ -416,27 +428,25 @@ func newtonLogistic(target, weight []float64, x [][]float64, penalty float64) []
 		if step == nil {
 			return b
 		}
+		if kernel.Dot(g, step) <= settled*now {
+			kernel.Axpy(-1, step, b)
+			return b
+		}
 		after, scale := math.Inf(1), 1.0
 		for ; scale > 1e-9; scale /= 2 {
 			for j := range b {
 				next[j] = b[j] - scale*step[j]
 			}
-			if after = loss(next); after <= now {
+			if after = loss(next, trial); after <= now {
 				break
 			}
 		}
 		if !(after <= now) {
 			return b // no step helps: this is the minimum as far as floats can tell
 		}
-		moved := 0.0
-		for j := range b {
-			moved = max(moved, math.Abs(next[j]-b[j]))
-		}
 		copy(b, next)
+		mu, trial = trial, mu
 		now = after
-		if moved < 1e-12 {
-			return b
-		}
 	}
 	return b
 }

@@ -58,8 +58,8 @@ func cost(name string, rows, cols, threads int) float64 {
 
 // The size of training tables from which on fewer inner parts do.
 const (
-	fewParts = 20_000  // from here on 3 instead of 5
-	onePart  = 100_000 // from here on one part of 5 is held out, once
+	fewParts = 20_000 // from here on 3 instead of 5
+	onePart  = 30_000 // from here on one part of 3 is held out, once
 )
 
 // few is the number of rows of the rarer class below which only simple rungs are worth trying.
@@ -76,7 +76,7 @@ func makePlan(in Input, o Options) Plan {
 	p := Plan{Inner: 5, InnerOf: 5, Budget: o.Budget.Seconds()}
 	switch {
 	case train >= onePart:
-		p.InnerOf = 1
+		p.Inner, p.InnerOf = 3, 1
 	case train >= fewParts:
 		p.Inner, p.InnerOf = 3, 3
 	}
@@ -169,7 +169,7 @@ func estimate(in Input, name string, p Plan, threads int) float64 {
 	}
 	sum := 0.0
 	for _, r := range in.Rounds {
-		inner := len(r.Train) * (p.Inner - 1) / p.Inner
+		inner := min(innerRows, len(r.Train)*(p.Inner-1)/p.Inner)
 		sum += cost(name, len(r.Train), cols, threads) + float64(p.InnerOf)*cost(name, inner, cols, threads)
 	}
 	return sum

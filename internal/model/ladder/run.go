@@ -187,6 +187,7 @@ func (r *Result) runJob(ctx context.Context, g *rung, j job, part []int32, threa
 				train = append(train, row)
 			}
 		}
+		train = r.thin(train)
 		if len(test) == 0 || len(train) == 0 {
 			return nil, took, nil
 		}

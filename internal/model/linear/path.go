@@ -7,11 +7,12 @@ import (
 	"kequn"
 )
 
-// On tables that are long for their width the penalty hardly matters, and on very wide ones choosing costs more than it
-// gives: then defaultL2 is taken.
+// On tables that are long for their width the penalty hardly matters, and on large or very wide ones choosing costs more than
+// it gives: then defaultL2 is taken.
 const (
 	longTable = 200 // rows per coefficient
 	wideTable = 600 // coefficients
+	dearTable = 1e9 // rows × coefficients²: a step of a logistic regression takes some tenths of a second from here on
 )
 
 // worthwhile is the improvement of the criterion, in nats, for which the penalty is moved on: less is noise, and on a flat
@@ -33,7 +34,8 @@ func (p *problem) path(ctx context.Context, maxSteps int) (*solution, error) {
 		return nil, err
 	}
 	first, err := p.newton(ctx, start, defaultL2, maxSteps)
-	if err != nil || p.weight > float64(longTable*p.q) || p.q > wideTable {
+	if err != nil || p.weight > float64(longTable*p.q) || p.q > wideTable ||
+		p.task == kequn.Binary && float64(p.n)*float64(p.q)*float64(p.q) > dearTable {
 		return first, err
 	}
 	best, score := first, 0.0

@@ -10,10 +10,12 @@ import (
 	"kequn/internal/table"
 )
 
-// nParts is into how many parts rows are cut to choose how far to prune; on large tables one part is held out instead of each.
+// nParts is into how many parts rows are cut to choose how far to prune. On large tables fewer are held out: of the rows that
+// choose, there are enough in two parts, and then in one.
 const (
 	nParts    = 5
-	largeRows = 200_000
+	largeRows = 40_000  // from here on two parts
+	hugeRows  = 200_000 // from here on one
 )
 
 // pulls are the amounts of smoothing to choose from, in rows. The first is the one for who holds nothing out.
@@ -58,7 +60,7 @@ func (s *sample) prune(ctx context.Context, l Learner, full *grown, inputs *tabl
 			s.judge(g, test, prices, pull, table.sum[k], table.square[k])
 		}
 		held += s.weightIn(s.stats(test))
-		if len(s.rows) > largeRows {
+		if len(s.rows) > hugeRows || len(s.rows) > largeRows && part == 1 {
 			break
 		}
 	}
