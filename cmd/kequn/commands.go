@@ -303,10 +303,15 @@ func (a *app) decideCommand() *cobra.Command {
 an immutable receipt. Where a past send was randomised, value is what the offer causes; elsewhere it is calibrated
 response, and the receipt says so.`,
 	}
-	c.Flags().Float64Var(&f.Budget, "budget", -1, "most that contacting may cost, in units of the currency (default from kequn.yaml)")
+	c.Flags().Float64Var(&f.Budget, "budget", -1, "most that contacting may cost, `M` in units of the currency (default from kequn.yaml)")
+	c.Flags().Lookup("budget").DefValue = "0" // help must not show the mark of a flag that was not given
 	c.Flags().StringVar(&f.Cutoff, "cutoff", "", "instant of decision `T` (default just after the last event)")
+	c.Flags().StringVar(&f.Replay, "replay", "", "decide a `RECEIPT` again and compare it byte for byte; nothing is kept")
 	return a.shopRun(c, false, func(s *pipeline.Shop, args []string) error {
 		f.Campaign = args[0]
+		if c.Flags().Changed("budget") && !(f.Budget >= 0) {
+			return kequn.Errorf(kequn.KindUsage, "--budget", "is %v: a budget is not negative", f.Budget)
+		}
 		res, err := s.Decide(a.ctx, f)
 		if err != nil {
 			return err

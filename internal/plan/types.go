@@ -33,23 +33,23 @@ func (p *Plan) Location() *time.Location {
 
 // Dataset is one table and what its columns are.
 type Dataset struct {
-	Name    string
-	Role    kequn.Role
-	Columns []Column
+	Name    string     `json:"name"`
+	Role    kequn.Role `json:"role,omitempty"`
+	Columns []Column   `json:"columns,omitempty"`
 }
 
 // Column is one column of a dataset.
 type Column struct {
-	Name     string
-	Kind     table.Kind
-	Role     kequn.ColumnRole
-	Scale    int    // money: decimal digits kept
-	Layout   string // time: layout as sniffed, "" for ISO
-	Currency string // money: ISO code, "" for the plan's
-	From     string // computed at loading: "Quantity * UnitPrice", or "campaign_id.start_date" (by a lookup)
-	Fixed    bool   // an attribute that counts at any cutoff: birth date, sign-up channel
+	Name     string           `json:"name"`
+	Kind     table.Kind       `json:"kind,omitempty"`
+	Role     kequn.ColumnRole `json:"role,omitempty"`
+	Scale    int              `json:"scale,omitempty"`    // money: decimal digits kept
+	Layout   string           `json:"layout,omitempty"`   // time: layout as sniffed, "" for ISO
+	Currency string           `json:"currency,omitempty"` // money: ISO code, "" for the plan's
+	From     string           `json:"from,omitempty"`     // computed at loading: "Quantity * UnitPrice", or "campaign_id.start_date" (by a lookup)
+	Fixed    bool             `json:"fixed,omitempty"`    // an attribute that counts at any cutoff: birth date, sign-up channel
 	// Sensitive attributes (gender, age, ethnicity …) are not used as features unless asked for.
-	Sensitive bool
+	Sensitive bool `json:"sensitive,omitempty"`
 }
 
 // Column returns the dataset's column of that name, or nil.
@@ -85,18 +85,18 @@ func (p *Plan) Dataset(name string) *Dataset {
 // Goal is a question about the time after the cutoff: whether an event happens, does not happen, or how much.
 // One of Event, Sum, Count and Column is set.
 type Goal struct {
-	Name   string
-	Event  string // dataset, or dataset.type for one type of event: does one happen within the horizon?
-	Absent bool   // the question is turned round: does none happen?
-	Sum    string // dataset.column: the amount within the horizon
-	Count  string // dataset: how many within the horizon (orders, not their lines)
+	Name   string `json:"name"`
+	Event  string `json:"event,omitempty"`  // dataset, or dataset.type for one type of event: does one happen within the horizon?
+	Absent bool   `json:"absent,omitempty"` // the question is turned round: does none happen?
+	Sum    string `json:"sum,omitempty"`    // dataset.column: the amount within the horizon
+	Count  string `json:"count,omitempty"`  // dataset: how many within the horizon (orders, not their lines)
 
-	Column   string // customers.column: a fact learnt later
-	Positive string // its value that counts as yes; "" makes it a number to predict
+	Column   string `json:"column,omitempty"`   // customers.column: a fact learnt later
+	Positive string `json:"positive,omitempty"` // its value that counts as yes; "" makes it a number to predict
 
-	Within kequn.Span // horizon
-	Gap    kequn.Span // from the cutoff to the horizon's start
-	Who    string     // rule of the eligible population; "" is every customer with an event before the cutoff
+	Within kequn.Span `json:"within,omitzero"` // horizon
+	Gap    kequn.Span `json:"gap,omitzero"`    // from the cutoff to the horizon's start
+	Who    string     `json:"who,omitempty"`   // rule of the eligible population; "" is every customer with an event before the cutoff
 }
 
 // Task returns what kind of outcome the goal has.
@@ -123,26 +123,26 @@ type Audience struct {
 
 // Offer is a treatment with its costs, in units of the plan's currency.
 type Offer struct {
-	Name       string
-	Arm        string  // what the sends dataset calls it; "" is Name
-	Fixed      float64 // cost once, if anybody gets it
-	Contact    float64 // cost of one contact
-	Redemption float64 // cost of one redeemed offer (a coupon's face value)
-	Rate       float64 // share of the order's amount given away on redemption
+	Name       string  `json:"name"`
+	Arm        string  `json:"arm,omitempty"`        // what the sends dataset calls it; "" is Name
+	Fixed      float64 `json:"fixed,omitempty"`      // cost once, if anybody gets it
+	Contact    float64 `json:"contact,omitempty"`    // cost of one contact
+	Redemption float64 `json:"redemption,omitempty"` // cost of one redeemed offer (a coupon's face value)
+	Rate       float64 `json:"rate,omitempty"`       // share of the order's amount given away on redemption
 }
 
 // Campaign is a decision to be made: who gets which offer.
 type Campaign struct {
-	Name     string
-	Goal     string   // the goal whose amount is worth money
-	Offers   []string // competing offers; one a person
-	Margin   float64  // share of the amount that is earned
-	Value    float64  // margin of one positive outcome where the goal has no amount
-	Budget   float64  // 0 is no limit
-	Control  float64  // share of the chosen kept as control
-	Channel  string   // consent needed for it; "" needs none
-	Audience string   // rule or name; "" is everybody eligible
-	Exclude  string   // rule of the suppressed
-	History  string   // campaign in sends whose randomised arms teach uplift; "" looks for one
-	Within   kequn.Span
+	Name     string     `json:"name"`
+	Goal     string     `json:"goal,omitempty"`     // the goal whose amount is worth money
+	Offers   []string   `json:"offers,omitempty"`   // competing offers; one a person
+	Margin   float64    `json:"margin,omitempty"`   // share of the amount that is earned
+	Value    float64    `json:"value,omitempty"`    // margin of one positive outcome where the goal has no amount
+	Budget   float64    `json:"budget,omitempty"`   // 0 is no limit
+	Control  float64    `json:"control,omitempty"`  // share of the chosen kept as control
+	Channel  string     `json:"channel,omitempty"`  // consent needed for it; "" needs none
+	Audience string     `json:"audience,omitempty"` // rule or name; "" is everybody eligible
+	Exclude  string     `json:"exclude,omitempty"`  // rule of the suppressed
+	History  string     `json:"history,omitempty"`  // campaign in sends whose randomised arms teach uplift; "" looks for one
+	Within   kequn.Span `json:"within,omitzero"`
 }
