@@ -31,8 +31,12 @@ type sample struct {
 	nStats  int
 	rows    []int32 // those of weight > 0
 	total   float64
+	logs    []float64 // classes with weights of whole numbers: log 1, log 2, …, and 0 at 0
 	threads int
 }
+
+// mostLogs is up to which weight logarithms are looked up: as many as a second-level cache holds.
+const mostLogs = 1 << 17
 
 func newSample(x *table.Table, y model.Outcome, w []float64, threads int) *sample {
 	n := x.NRows()
@@ -61,6 +65,12 @@ func newSample(x *table.Table, y model.Outcome, w []float64, threads int) *sampl
 		s.class = make([]int32, n)
 		for _, i := range s.rows {
 			s.class[i] = int32(y.Y[i])
+		}
+		if s.wUnit == 1 {
+			s.logs = make([]float64, int(min(s.total, mostLogs))+1)
+			for v := 1; v < len(s.logs); v++ {
+				s.logs[v] = math.Log(float64(v))
+			}
 		}
 	}
 	return s
@@ -142,6 +152,13 @@ func (s *sample) loss(stat []int64) float64 {
 		sum += v
 	}
 	loss := 0.0
+	if sum < int64(len(s.logs)) {
+		whole := s.logs[sum]
+		for _, v := range stat {
+			loss -= float64(v) * (s.logs[v] - whole)
+		}
+		return loss
+	}
 	for _, v := range stat {
 		if v > 0 {
 			loss -= float64(v) * math.Log(float64(v)/float64(sum))
@@ -199,7 +216,8 @@ type node struct {
 	kids  *[2]*node
 	at    int // its rows are rows[at : at+n]
 	n     int
-	alpha float64 // pruning: the price per leaf above which it becomes a leaf
+	hist  [][]int64 // by column asked: stats of each bin; nil where they are not kept
+	alpha float64   // pruning: the price per leaf above which it becomes a leaf
 }
 
 // grown is a tree before it is laid flat.
@@ -236,12 +254,12 @@ func (s *sample) grow(ctx context.Context, l Learner, rows []int32) (*grown, err
 			{stat: minus(o.stat, o.split.left), depth: o.depth + 1, at: o.at + left, n: o.n - left},
 		}
 		open = append(open[:best], open[best+1:]...)
-		for _, kid := range o.kids {
-			if kid.depth < l.MaxDepth {
-				f.find(kid, rows)
-			}
-			open = append(open, kid)
+		if o.depth+1 < l.MaxDepth {
+			f.findKids(o, rows)
+		} else {
+			f.release(o)
 		}
+		open = append(open, o.kids[0], o.kids[1])
 		g.leaves++
 	}
 	return g, nil
@@ -292,7 +310,7 @@ func (s *sample) ensemble(g *grown, smoothing float64) *treekit.Ensemble {
 		if cut.IsCategory() {
 			n.Set = int32(len(t.Sets))
 			t.Sets = append(t.Sets, o.split.goes)
-		} else {
+		} else if n.Threshold = math.Inf(1); o.split.border < len(cut.Upper) {
 			n.Threshold = cut.Upper[o.split.border]
 		}
 		t.Nodes = append(t.Nodes, n)

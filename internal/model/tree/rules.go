@@ -148,6 +148,8 @@ func (m *Model) words(lang kequn.Lang, c condition) string {
 	if c.levels == nil {
 		lo, hi := !math.IsInf(c.lo, -1), !math.IsInf(c.hi, 1) && c.hi != math.MaxFloat64
 		switch {
+		case math.IsInf(c.lo, 1):
+			return name + lang.Pick(" 缺失", " is missing")
 		case lo && hi:
 			return number(c.lo) + " < " + name + " ≤ " + number(c.hi) + or
 		case lo:
