@@ -210,17 +210,19 @@ func (j *causedJudge) forecast(c *chosen) (profit, conversion metric.Interval, b
 	return profit, combine(effect, mean(expected)), base
 }
 
-// combine weights a measured mean with a modelled one whose standard deviation is its own size.
+// combine weights a measured mean with a modelled one whose standard deviation is its own size. Where the two disagree by more than
+// both errors, the interval is widened by the factor (Birge ratio; as the Particle Data Group averages).
 func combine(measured []float64, modelled float64) metric.Interval {
 	prior := math.Max(math.Abs(modelled), 1e-9)
-	w, x := 1/(prior*prior), modelled/(prior*prior)
+	w, x, wider := 1/(prior*prior), modelled/(prior*prior), 1.0
 	if len(measured) > 1 {
 		m := metric.MeanInterval(measured, nil, .95)
 		if se := (m.High - m.Low) / (2 * 1.959964); se > 0 {
 			w, x = w+1/(se*se), x+m.Mean/(se*se)
+			wider = math.Max(1, math.Abs(m.Mean-modelled)/math.Hypot(se, prior))
 		}
 	}
-	half := 1.959964 / math.Sqrt(w)
+	half := 1.959964 * wider / math.Sqrt(w)
 	return metric.Interval{Mean: x / w, Low: x/w - half, High: x/w + half}
 }
 

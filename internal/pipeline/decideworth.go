@@ -357,9 +357,18 @@ func (e *earning) with(offer int, amount float64) float64 {
 }
 
 // value returns profit and cost of contacting with an offer, for probabilities of a purchase with and without.
+//
+// Amounts are of all that a buyer buys within the horizon, but somebody whom the offer turns into a buyer buys once: of the
+// amount that is caused, only one mean purchase counts (basket.g is how many a buyer makes).
 func (e *earning) value(offer int, with, without, amount float64) (value, cost float64) {
-	contact := e.offers[offer].Contact
-	return with*e.with(offer, amount) - without*e.plain(amount) - contact, contact + with*e.taken(offer, amount)
+	contact, once := e.offers[offer].Contact, 1.0
+	if e.campaign.Value == 0 && e.basket.g > 1 {
+		once = 1 / e.basket.g
+	}
+	caused := (with - without) * e.plain(amount) * once
+	larger := with * (e.plain(amount*e.larger[offer]) - e.plain(amount))
+	taken := with * e.taken(offer, amount)
+	return caused + larger - taken - contact, contact + taken
 }
 
 // describe says what the values rest on, for the record beside the receipt.
