@@ -1,6 +1,7 @@
 package feature
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -38,6 +39,10 @@ func lookupAttributes(plans []plan.Dataset, own []plan.Column, c plan.Column) []
 			continue
 		}
 		for _, a := range d.Columns {
+			// A row that says a thing itself needs no lookup to say it again.
+			if slices.ContainsFunc(own, func(o plan.Column) bool { return o.Name == a.Name }) {
+				continue
+			}
 			if a.Role == kequn.ColKey || !usable(a) || a.Kind == table.Text || a.Kind == table.Time {
 				continue
 			}

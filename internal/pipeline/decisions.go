@@ -35,11 +35,11 @@ func newestReceipt(snap *store.Snapshot, campaign string) (*receipt.Receipt, str
 	return r, newest.SHA256, text, err
 }
 
-// decisions returns the newest receipt of every campaign of the plan, with what was measured.
+// decisions returns of every campaign of the plan the decision that was acted on, else the newest, with what was measured.
 func (s *Shop) decisions(v *view) ([]DecisionData, error) {
 	var out []DecisionData
 	for _, c := range s.Plan.Campaign {
-		r, id, _, err := newestReceipt(v.snap, c.Name)
+		r, id, err := s.standing(v, c.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -63,7 +63,7 @@ func (s *Shop) decisions(v *view) ([]DecisionData, error) {
 func (s *Shop) whyDecisions(v *view, customer string) ([]WhyDecision, error) {
 	out := []WhyDecision{}
 	for _, c := range s.Plan.Campaign {
-		r, id, _, err := newestReceipt(v.snap, c.Name)
+		r, id, err := s.standing(v, c.Name)
 		if err != nil {
 			return nil, err
 		}

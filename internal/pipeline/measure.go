@@ -19,9 +19,12 @@ func (s *Shop) Measure(ctx context.Context, campaign string) (*measure.Result, e
 	if err != nil {
 		return nil, err
 	}
-	r, id, err := s.activated(v, campaign)
+	r, id, err := s.standing(v, campaign)
 	if err != nil {
 		return nil, err
+	}
+	if r == nil {
+		return nil, undecided(campaign)
 	}
 	members, err := membersOf(v.snap, r, id)
 	if err != nil {
@@ -67,8 +70,9 @@ func (s *Shop) Measure(ctx context.Context, campaign string) (*measure.Result, e
 	return res, s.keepMeasure(ctx, campaign, res)
 }
 
-// activated returns the decision that was acted on: a decision made later, to see what another budget would do, does not stand for it.
-func (s *Shop) activated(v *view, campaign string) (*receipt.Receipt, string, error) {
+// standing returns the decision that was acted on, else the newest; nil where nothing was decided. A decision made later, to see
+// what another budget would do, does not stand for the one that was activated.
+func (s *Shop) standing(v *view, campaign string) (*receipt.Receipt, string, error) {
 	var doc activationDoc
 	if err := s.readDoc("activation."+campaign, &doc); err != nil {
 		return nil, "", err
@@ -78,9 +82,6 @@ func (s *Shop) activated(v *view, campaign string) (*receipt.Receipt, string, er
 		return r, id, err
 	}
 	r, id, _, err := newestReceipt(v.snap, campaign)
-	if err == nil && r == nil {
-		err = undecided(campaign)
-	}
 	return r, id, err
 }
 

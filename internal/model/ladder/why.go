@@ -34,9 +34,13 @@ func (r *Result) Why(l kequn.Lang) string {
 		case e.Behind == nil:
 		default:
 			loss, se := r.share(best, e.Behind.Loss), r.share(best, e.Behind.SE)
-			if e.Behind.Loss > e.Behind.SE {
+			switch {
+			case e.Behind.Loss < -e.Behind.SE:
+				// The choice was made inside the training rows; the judged ones are of another time and may see it otherwise.
+				say("%s 在评判数据上反而好 %s%%（± %s）；选择只依据训练数据。", "%s turns out better by %s %% (± %s) on the judged rows; the choice was made on training rows alone.", e.Name, figure(-loss), figure(se))
+			case e.Behind.Loss > e.Behind.SE:
 				say("%s 差 %s%%（± %s）。", "%s is worse by %s %% (± %s).", e.Name, figure(loss), figure(se))
-			} else {
+			default:
 				say("%s 的差别在误差之内（%s%% ± %s）。", "%s differs within the noise (%s %% ± %s).", e.Name, figure(loss), figure(se))
 			}
 		}
