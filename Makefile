@@ -23,7 +23,7 @@ test: ## the tests
 
 cross: ## the program, for six kinds of machine
 	@set -e; for os in linux darwin windows; do for arch in amd64 arm64; do \
-		echo "build $$os/$$arch"; GOOS=$$os GOARCH=$$arch go build -trimpath -o /dev/null ./cmd/kequn; done; done
+		echo "build $$os/$$arch"; GOOS=$$os GOARCH=$$arch go build -o /dev/null ./cmd/kequn; done; done
 
 fuzz: ## every fuzz target for FUZZTIME (default 30s)
 	@set -e; for p in $$(grep -rl --include='*_test.go' 'func Fuzz' internal cmd | xargs -n1 dirname | sort -u); do \
