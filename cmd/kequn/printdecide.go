@@ -39,7 +39,11 @@ func (a *app) printDecision(w io.Writer, d *pipeline.Decision) {
 	if d.ShadowPrice > 0 {
 		say("预算每多 1，利润约多 %.2f", "one more unit of budget would earn about %.2f", d.ShadowPrice)
 	}
-	say("不触达的购买率约 %.1f%%；对照组能看清的最小效果为 %.1f 个百分点", "about %.1f %% buy without contact; the control can show an effect of %.1f points or more", 100*d.BaseRate, 100*d.Smallest)
+	if d.Smallest < 1 {
+		say("不触达的购买率约 %.1f%%；对照组能看清的最小效果为 %.1f 个百分点", "about %.1f %% buy without contact; the control can show an effect of %.1f points or more", 100*d.BaseRate, 100*d.Smallest)
+	} else {
+		say("不触达的购买率约 %.1f%%；对照组太小，看不清任何效果", "about %.1f %% buy without contact; the control group is too small to show any effect", 100*d.BaseRate)
+	}
 	fmt.Fprintln(w, a.say(d.Method.WhyZH, d.Method.Why))
 	for _, l := range d.Leaks {
 		say("疑似泄漏，未使用：%s", "may be a leak, left out: %s", l)
