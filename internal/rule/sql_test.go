@@ -20,7 +20,7 @@ import (
 // TestSQLElsewhere writes random customers, rules, their SQL and the referee's members to a folder, for
 // testdata/sql_check.py to run in DuckDB and compare:
 //
-//	KEQUN_SQL_CHECK=/tmp/sql go test -run SQLElsewhere ./internal/rule && python3 internal/rule/testdata/sql_check.py /tmp/sql
+//	KEQUN_SQL_CHECK=DIR go test -run SQLElsewhere ./internal/rule && python3 internal/rule/testdata/sql_check.py DIR
 func TestSQLElsewhere(t *testing.T) {
 	dir := os.Getenv("KEQUN_SQL_CHECK")
 	if dir == "" {
