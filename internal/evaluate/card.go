@@ -230,7 +230,7 @@ func (c *Card) stability(in Input) {
 	var figures []float64
 	for _, name := range names {
 		rows := byRound[name]
-		y, p, w := floats(s.Y, rows), floats(s.Score, rows), floats(s.W, rows)
+		y, p, w := kernel.Take(s.Y, rows), kernel.Take(s.Score, rows), kernel.Take(s.W, rows)
 		f := RoundFigure{Round: int(name), Rows: len(rows)}
 		if in.Task == kequn.Binary {
 			f.AUC, f.Loss = some(metric.AUC(y, p, w)), some(metric.LogLoss(y, p, w))
@@ -249,19 +249,8 @@ func (c *Card) stability(in Input) {
 		c.Stability.SD = some(math.Sqrt(variance * float64(len(figures)) / float64(len(figures)-1)))
 		c.Stability.Worst = some(slices.Min(figures))
 		first, last := byRound[names[0]], byRound[names[len(names)-1]]
-		c.Stability.PSI = some(metric.DriftOf(floats(s.Score, first), floats(s.Score, last)))
+		c.Stability.PSI = some(metric.DriftOf(kernel.Take(s.Score, first), kernel.Take(s.Score, last)))
 	}
-}
-
-func floats(v []float64, rows []int32) []float64 {
-	if v == nil {
-		return nil
-	}
-	out := make([]float64, len(rows))
-	for i, r := range rows {
-		out[i] = v[r]
-	}
-	return out
 }
 
 // most is the share of importance that the fewest columns are counted for.

@@ -116,7 +116,7 @@ func (p LeakProbe) sample(inputs *table.Table) LeakProbe {
 	if len(rows) == 0 { // all rows are alike
 		rows = []int32{0}
 	}
-	p.X, p.Y, p.W = p.X.Take(rows), p.Y.Take(rows), floats(p.W, rows)
+	p.X, p.Y, p.W = p.X.Take(rows), p.Y.Take(rows), kernel.Take(p.W, rows)
 	return p
 }
 
@@ -315,7 +315,7 @@ func (p LeakProbe) fit(ctx context.Context, x *table.Table, hash []uint64) (mode
 		return nil, math.NaN(), nil
 	}
 	l := model.WithThreads(model.WithSeed(p.Learner, p.Seed), p.Threads)
-	m, err := l.Fit(ctx, x.Take(train), p.Y.Take(train), floats(p.W, train))
+	m, err := l.Fit(ctx, x.Take(train), p.Y.Take(train), kernel.Take(p.W, train))
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, 0, ctx.Err()
@@ -327,6 +327,6 @@ func (p LeakProbe) fit(ctx context.Context, x *table.Table, hash []uint64) (mode
 		return nil, 0, err
 	}
 	q := p
-	q.Y, q.W = p.Y.Take(test), floats(p.W, test)
+	q.Y, q.W = p.Y.Take(test), kernel.Take(p.W, test)
 	return m, q.know(score), nil
 }

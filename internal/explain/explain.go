@@ -238,7 +238,7 @@ func (p Permutation) Weights(ctx context.Context, m model.Model, x *table.Table,
 	}
 	if n := x.NRows(); n > p.MaxRows {
 		rows := kernel.NewStream(p.Seed, kernel.ID("permutation")).Sample(n, p.MaxRows)
-		in, y, w = in.Take(rows), y.Take(rows), pick(w, rows)
+		in, y, w = in.Take(rows), y.Take(rows), kernel.Take(w, rows)
 	}
 	n := len(y.Y)
 	whole, err := loss(m, in, y, w)
@@ -295,17 +295,6 @@ func (p Permutation) Weights(ctx context.Context, m model.Model, x *table.Table,
 		return 0
 	})
 	return out, nil
-}
-
-func pick(v []float64, rows []int32) []float64 {
-	if v == nil {
-		return nil
-	}
-	out := make([]float64, len(rows))
-	for i, r := range rows {
-		out[i] = v[r]
-	}
-	return out
 }
 
 // loss returns the weighted mean loss of the model's scores.

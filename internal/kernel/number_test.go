@@ -249,3 +249,12 @@ func BenchmarkArgsort(b *testing.B) {
 		Argsort(v)
 	}
 }
+
+func TestTake(t *testing.T) {
+	if got := Take([]string{"a", "b", "c"}, []int32{2, 0, 2}); len(got) != 3 || got[0] != "c" || got[1] != "a" || got[2] != "c" {
+		t.Errorf("took %q", got)
+	}
+	if Take([]float64(nil), []int32{1}) != nil {
+		t.Error("weights of all ones became numbers")
+	}
+}

@@ -178,3 +178,15 @@ func sumSquares(v, w []float64, mean float64) float64 {
 	}
 	return s
 }
+
+// Take returns the values of v at rows, in that order; nil for nil, as weights of all ones are written.
+func Take[T any](v []T, rows []int32) []T {
+	if v == nil {
+		return nil
+	}
+	out := make([]T, len(rows))
+	for i, r := range rows {
+		out[i] = v[r]
+	}
+	return out
+}

@@ -136,7 +136,7 @@ func (b Bootstrap) level() float64 {
 func (b Bootstrap) Interval(score Score, outcome, prediction, weight []float64) Interval {
 	checkPair(outcome, prediction, weight)
 	order := kernel.Argsort(prediction)
-	y, p, w := pick(outcome, order), pick(prediction, order), pick(weight, order)
+	y, p, w := kernel.Take(outcome, order), kernel.Take(prediction, order), kernel.Take(weight, order)
 	return b.Of(len(y), func(weight []float64) float64 { return score(y, p, weight) }, w)
 }
 
@@ -146,7 +146,7 @@ func (b Bootstrap) Difference(score Score, outcome, predictionA, predictionB, we
 	checkPair(outcome, predictionA, weight)
 	checkPair(outcome, predictionB, weight)
 	order := kernel.Argsort(predictionA)
-	y, p, q, w := pick(outcome, order), pick(predictionA, order), pick(predictionB, order), pick(weight, order)
+	y, p, q, w := kernel.Take(outcome, order), kernel.Take(predictionA, order), kernel.Take(predictionB, order), kernel.Take(weight, order)
 	return b.Of(len(y), func(weight []float64) float64 { return score(y, p, weight) - score(y, q, weight) }, w)
 }
 
@@ -182,17 +182,5 @@ func (b Bootstrap) Of(n int, f func(weight []float64) float64, weight []float64)
 	slices.Sort(kept)
 	tail := (1 - b.level()) / 2
 	out.Low, out.High = kernel.QuantileSorted(kept, tail), kernel.QuantileSorted(kept, 1-tail)
-	return out
-}
-
-// pick returns v at rows; nil for nil.
-func pick(v []float64, rows []int32) []float64 {
-	if v == nil {
-		return nil
-	}
-	out := make([]float64, len(rows))
-	for i, r := range rows {
-		out[i] = v[r]
-	}
 	return out
 }

@@ -554,17 +554,23 @@ func (s *Shop) score(ctx context.Context, v *view, l *learned, actual bool) (*sc
 	return out, err
 }
 
-// Predict learns a goal, scores every eligible customer, and keeps model and scores.
-func (s *Shop) Predict(ctx context.Context, f GoalFlags) (*Prediction, error) {
+// asked returns the goal that the flags mean, the newest data, and the cutoff.
+func (s *Shop) asked(f GoalFlags) (plan.Goal, *view, kequn.Cutoff, error) {
 	g, err := s.resolve(f)
 	if err != nil {
-		return nil, err
+		return g, nil, 0, err
 	}
 	v, err := s.look()
 	if err != nil {
-		return nil, err
+		return g, nil, 0, err
 	}
 	ask, err := v.cutoff(f.Cutoff)
+	return g, v, ask, err
+}
+
+// Predict learns a goal, scores every eligible customer, and keeps model and scores.
+func (s *Shop) Predict(ctx context.Context, f GoalFlags) (*Prediction, error) {
+	g, v, ask, err := s.asked(f)
 	if err != nil {
 		return nil, err
 	}
@@ -635,15 +641,7 @@ type goalDoc struct {
 
 // Backtest learns a goal as if it were the cutoff, and compares with what happened. Nothing is kept.
 func (s *Shop) Backtest(ctx context.Context, f GoalFlags) (*Prediction, error) {
-	g, err := s.resolve(f)
-	if err != nil {
-		return nil, err
-	}
-	v, err := s.look()
-	if err != nil {
-		return nil, err
-	}
-	ask, err := v.cutoff(f.Cutoff)
+	g, v, ask, err := s.asked(f)
 	if err != nil {
 		return nil, err
 	}

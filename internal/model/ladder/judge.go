@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"kequn"
+	"kequn/internal/kernel"
 	"kequn/internal/metric"
 	"kequn/internal/model"
 )
@@ -195,7 +196,7 @@ func (r *Result) figures(score []float64) Figures {
 		}
 	}
 	for _, round := range r.in.Rounds {
-		y, w := r.in.Y.Take(round.Test).Y, takeFloats(r.in.W, round.Test)
+		y, w := r.in.Y.Take(round.Test).Y, kernel.Take(r.in.W, round.Test)
 		p := pick(score, round.Test, k)
 		switch r.Task {
 		case kequn.Binary:
@@ -254,7 +255,7 @@ func (r *Result) figures(score []float64) Figures {
 				f.AUCSD = &se
 			}
 		}
-		ece := metric.ECE(r.in.Y.Take(rows).Y, pick(score, rows, 1), takeFloats(r.in.W, rows))
+		ece := metric.ECE(r.in.Y.Take(rows).Y, pick(score, rows, 1), kernel.Take(r.in.W, rows))
 		f.ECE = &ece
 	}
 	return f

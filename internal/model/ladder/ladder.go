@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"kequn"
+	"kequn/internal/kernel"
 	"kequn/internal/metric"
 	"kequn/internal/model"
 	"kequn/internal/table"
@@ -256,18 +257,7 @@ func take(in Input, rows []int32) (*table.Table, model.Outcome, []float64) {
 	if len(rows) == in.X.NRows() {
 		return in.X, in.Y, in.W // rows are increasing, so these are all of them in order
 	}
-	return in.X.Take(rows), in.Y.Take(rows), takeFloats(in.W, rows)
-}
-
-func takeFloats(v []float64, rows []int32) []float64 {
-	if v == nil {
-		return nil
-	}
-	out := make([]float64, len(rows))
-	for i, r := range rows {
-		out[i] = v[r]
-	}
-	return out
+	return in.X.Take(rows), in.Y.Take(rows), kernel.Take(in.W, rows)
 }
 
 // recipe is how a line's model is made: which rungs in which shares, each with its calibration, and the whole's.
