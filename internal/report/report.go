@@ -24,7 +24,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"t": func(string, string) string { return "" }, "pick": func(Text) string { return "" },
 	"pct": percent, "int": anyInteger, "money": func(float64) string { return "" }, "short": chart.Short, "points": points,
 	"picture": func(string, any) template.HTML { return "" }, "style": func() template.CSS { return template.CSS(pageStyle + chart.Style) },
-	"family": func(string) string { return "" }, "arrow": func(float64) string { return "" }, "word": func(string) string { return "" }, "sub": func(a, b int) int { return a - b },
+	"family": func(string) string { return "" },
 	"fixed": fixed, "shortid": func(s string) string { return s[:min(12, len(s))] },
 }).Parse(pageText))
 
@@ -36,7 +36,7 @@ func Write(w io.Writer, d Data) error {
 		return err
 	}
 	return t.Funcs(template.FuncMap{
-		"t": v.say, "pick": v.pick, "money": v.money, "picture": v.picture, "family": v.family, "word": v.word,
+		"t": v.say, "pick": v.pick, "money": v.money, "picture": v.picture, "family": v.family,
 	}).Execute(w, d)
 }
 
