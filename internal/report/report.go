@@ -25,7 +25,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"pct": percent, "int": anyInteger, "money": func(float64) string { return "" }, "short": chart.Short, "points": points,
 	"picture": func(string, any) template.HTML { return "" }, "style": func() template.CSS { return template.CSS(pageStyle + chart.Style) },
 	"family": func(string) string { return "" },
-	"fixed": fixed, "shortid": func(s string) string { return s[:min(12, len(s))] },
+	"fixed":  fixed, "shortid": func(s string) string { return s[:min(12, len(s))] },
 }).Parse(pageText))
 
 // Write writes the page. Everything that comes from data is escaped.
