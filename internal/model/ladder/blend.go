@@ -122,9 +122,10 @@ func (r *Result) chooseAuto() {
 	kernel.Parallel(len(recipes), r.o.Threads, 1, func(lo, hi int) {
 		for at := lo; at < hi; at++ {
 			if at == len(r.in.Rounds) {
-				recipes[at] = r.cook(func(g *rung) ([]float64, metric.Calibration) { return pick(g.raw, rows, k), g.recipe.calibration }, rows)
+				recipes[at] = r.cook((*rung).whole, func(g *rung) ([]float64, metric.Calibration) { return pick(g.raw, rows, k), g.recipe.calibration }, rows)
 			} else {
-				recipes[at] = r.cook(func(g *rung) ([]float64, metric.Calibration) { return g.inner[at], g.rounds[at] }, r.in.Rounds[at].Train)
+				in := func(g *rung) bool { return g.in(at) }
+				recipes[at] = r.cook(in, func(g *rung) ([]float64, metric.Calibration) { return g.inner[at], g.rounds[at] }, r.in.Rounds[at].Train)
 			}
 			if recipes[at] == nil { // nothing could be held out inside
 				recipes[at] = r.fallback()
@@ -133,22 +134,33 @@ func (r *Result) chooseAuto() {
 	})
 	for at, round := range r.in.Rounds {
 		recipe := recipes[at]
-		members := make([][]float64, len(recipe.rungs))
+		var members [][]float64
+		var weights []float64
+		var each []metric.Calibration
 		for j, g := range recipe.rungs {
-			members[j] = pick(g.raw, round.Test, k)
+			bag := [][]float64{pick(g.raw, round.Test, k)}
+			for _, part := range g.bag {
+				if p := pick(part, round.Test, k); !math.IsNaN(p[0]) {
+					bag = append(bag, p)
+				}
+			}
+			for _, p := range bag {
+				members, weights, each = append(members, p), append(weights, recipe.weights[j]/float64(len(bag))), append(each, recipe.each[j])
+			}
 		}
-		raw, final := r.apply(recipe, members)
+		raw, final := blendScores(r.Task, weights, each, recipe.calibration, members)
 		for i, row := range round.Test {
 			copy(r.auto.raw[int(row)*k:(int(row)+1)*k], raw[i*k:(i+1)*k])
 			copy(r.auto.final[int(row)*k:(int(row)+1)*k], final[i*k:(i+1)*k])
 		}
 	}
 	r.auto.recipe = recipes[len(r.in.Rounds)]
+	r.auto.recipe.bagged = true
 }
 
 func (r *Result) fallback() *recipe {
 	for _, g := range r.rungs[1:] {
-		if g.failed == "" {
+		if g.whole() {
 			return &recipe{rungs: []*rung{g}, weights: []float64{1}, each: []metric.Calibration{{}}}
 		}
 	}
@@ -157,7 +169,7 @@ func (r *Result) fallback() *recipe {
 
 // cook chooses members and weights on scores of the rows (n×k, NaN where there are none) and the calibrations that belong to
 // them, and calibrates the blend. It returns nil if no row has a score of every rung.
-func (r *Result) cook(scores func(*rung) ([]float64, metric.Calibration), rows []int32) *recipe {
+func (r *Result) cook(in func(*rung) bool, scores func(*rung) ([]float64, metric.Calibration), rows []int32) *recipe {
 	k := r.in.Y.NOut()
 	known := make([]bool, len(rows))
 	for i := range known {
@@ -165,7 +177,7 @@ func (r *Result) cook(scores func(*rung) ([]float64, metric.Calibration), rows [
 	}
 	var all []candidate
 	for _, g := range r.rungs {
-		if g.failed != "" {
+		if !in(g) {
 			continue
 		}
 		c := candidate{rung: g}
@@ -211,17 +223,13 @@ func (r *Result) cook(scores func(*rung) ([]float64, metric.Calibration), rows [
 		}
 	}
 	if r.Task == kequn.Binary && len(out.rungs) > 1 {
-		raw, _ := r.apply(out, members)
+		raw, _ := blendScores(r.Task, out.weights, out.each, out.calibration, members)
 		out.calibration = r.calibration(raw, of)
 	}
 	return out
 }
 
-// apply blends members' raw scores by the recipe: before and after the whole's calibration.
-func (r *Result) apply(c *recipe, members [][]float64) (raw, final []float64) {
-	return blendScores(r.Task, c.weights, c.each, c.calibration, members)
-}
-
+// blendScores blends members' raw scores by their weights: before and after the whole's calibration.
 func blendScores(task kequn.Task, weights []float64, each []metric.Calibration, whole metric.Calibration, members [][]float64) (raw, final []float64) {
 	raw = make([]float64, len(members[0]))
 	for j, m := range members {

@@ -17,7 +17,7 @@ const innerRows = 40_000
 
 // setHash prepares the choice of rows in large tables. It follows from the rows' values, not from their order.
 func (r *Result) setHash() {
-	if r.in.X.NRows() > min(enough, innerRows) {
+	if r.in.X.NRows() > min(enough, innerRows) || len(r.Plan.Heats) > 0 {
 		_, inputs, _ := model.Inputs(r.in.X, nil)
 		if len(inputs.Columns) > 0 {
 			r.hash = model.RowHash(inputs, kernel.Mix(r.o.Seed+3))
@@ -35,23 +35,4 @@ func (r *Result) enoughOf(n int) func(row int32) bool {
 }
 
 // thin keeps about innerRows of the rows that an inner part trains on, those of one group together.
-func (r *Result) thin(rows []int32) []int32 {
-	if len(rows) <= innerRows || r.hash == nil && r.in.Group == nil {
-		return rows
-	}
-	limit := uint64(float64(innerRows) / float64(len(rows)) * math.MaxUint64)
-	seed := kernel.Mix(r.o.Seed + 4)
-	kept := make([]int32, 0, innerRows+innerRows/8)
-	for _, row := range rows {
-		h := uint64(0)
-		if r.in.Group != nil {
-			h = kernel.Mix(seed ^ kernel.Mix(uint64(r.in.Group[row])))
-		} else {
-			h = kernel.Mix(seed ^ r.hash[row])
-		}
-		if h <= limit {
-			kept = append(kept, row)
-		}
-	}
-	return kept
-}
+func (r *Result) thin(rows []int32) []int32 { return r.draw(rows, innerRows, 4) }

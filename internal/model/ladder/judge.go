@@ -47,7 +47,7 @@ func (f Figures) Loss() float64 {
 func (r *Result) judge() {
 	for _, g := range r.rungs {
 		e := Entry{Name: g.named.Name, Failed: g.failed}
-		if g.failed == "" {
+		if g.whole() {
 			e.Figures = r.figures(g.final)
 			e.FitSeconds, e.PredictSeconds, e.PeakMB = g.fitSeconds, g.predictSeconds, g.peakMB
 			e.Params = params(g.params)
@@ -59,7 +59,7 @@ func (r *Result) judge() {
 	if r.auto != nil {
 		e := Entry{Name: AutoName, Figures: r.figures(r.auto.final), Params: map[string]float64{}, Calibration: r.auto.recipe.calibration.Kind}
 		for _, g := range r.rungs {
-			if g.failed == "" {
+			if g.whole() {
 				e.FitSeconds += g.fitSeconds * float64(1+r.Plan.InnerOf)
 				e.PeakMB = max(e.PeakMB, g.peakMB)
 			}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"kequn"
@@ -47,6 +48,8 @@ type Options struct {
 	Threads  int           // 0: all processors
 	Budget   time.Duration // of everything Run does and of the final fit; 0: no limit
 	Left     time.Duration // of the budget, by the clock when Run begins; 0: all. The plan does not depend on it
+	Effort   time.Duration // what is planned for without a clock: families that would go beyond it are left out; 0: no limit
+	Memory   int64         // bytes that training may use; 0: no limit
 	NoAuto   bool          // only the rungs by themselves
 	Asked    []string      // rungs that somebody asked for by name: run however few rows there are
 	Plan     *Plan         // replay this plan, without a clock
@@ -110,12 +113,13 @@ func Run(ctx context.Context, in Input, o Options) (*Result, error) {
 	if err := r.prepare(); err != nil {
 		return nil, err
 	}
-	r.setHash()
 	if o.Plan != nil {
 		r.Plan = *o.Plan
+		r.Plan.Steps = slices.Clone(r.Plan.Steps)
 	} else {
 		r.Plan = makePlan(in, o)
 	}
+	r.setHash()
 	if err := r.climb(ctx); err != nil {
 		return nil, err
 	}
@@ -191,7 +195,7 @@ func (r *Result) OutOfSample(name string) (score []float64, round []int32, err e
 		return r.auto.final, r.round, nil
 	}
 	for _, g := range r.rungs {
-		if g.named.Name == name && g.failed == "" {
+		if g.named.Name == name && g.whole() {
 			return g.final, r.round, nil
 		}
 	}
@@ -217,16 +221,33 @@ func (r *Result) Fit(ctx context.Context, name string) (*Choice, error) {
 	}
 	rows := r.taking()
 	x, y, w := take(r.in, rows)
-	c := &Choice{weights: recipe.weights, calibration: recipe.calibration, each: recipe.each, name: name}
+	c := &Choice{calibration: recipe.calibration, name: name}
 	began := time.Now()
-	for _, g := range recipe.rungs {
+	var parts []int32
+	for j, g := range recipe.rungs {
 		l := model.WithThreads(model.WithSeed(g.named.Learner, r.o.Seed), r.o.Threads)
 		m, err := l.Fit(ctx, x, y, w)
 		if err != nil {
 			return nil, refuse(err)
 		}
-		c.members = append(c.members, m)
-		c.names = append(c.names, g.named.Name)
+		bag := []model.Model{m}
+		if recipe.bagged && g.bag != nil {
+			if parts == nil {
+				parts = r.partsOf(rows)
+			}
+			for part := range g.bag {
+				m, err := r.fitWithout(ctx, l, rows, parts, int32(part))
+				if err != nil {
+					return nil, refuse(err)
+				}
+				if m != nil {
+					bag = append(bag, m)
+				}
+			}
+		}
+		for _, m := range bag {
+			c.add(g.named.Name, m, recipe.weights[j]/float64(len(bag)), recipe.each[j])
+		}
 	}
 	c.setHeader(y, len(rows))
 	c.h.Seconds = time.Since(began).Seconds()
@@ -266,6 +287,7 @@ type recipe struct {
 	weights     []float64
 	each        []metric.Calibration
 	calibration metric.Calibration
+	bagged      bool // members whose models differ from sample to sample are the mean of several
 }
 
 func (r *Result) recipe(name string) (*recipe, error) {
@@ -273,7 +295,7 @@ func (r *Result) recipe(name string) (*recipe, error) {
 		return r.auto.recipe, nil
 	}
 	for _, g := range r.rungs {
-		if g.named.Name == name && g.failed == "" {
+		if g.named.Name == name && g.whole() {
 			return g.recipe, nil
 		}
 	}

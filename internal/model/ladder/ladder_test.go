@@ -222,14 +222,14 @@ func TestJudgedRowsStayUntouched(t *testing.T) {
 
 func TestBudget(t *testing.T) {
 	in := shop(300, kequn.Binary)
-	in.Rungs = append(in.Rungs, model.Named{Name: "mlp", Learner: steps{Column: "a", Sleep: time.Hour}})
+	in.Rungs = append(in.Rungs, model.Named{Name: "additive", Learner: steps{Column: "a", Sleep: time.Hour}})
 	began := time.Now()
 	r := run(t, in, Options{Budget: 2 * time.Second})
 	if took := time.Since(began); took > 15*time.Second { // of an hour; other work may hold the processors
 		t.Errorf("took %v of 2 s", took)
 	}
-	if e := r.Entry("mlp"); r.StoppedBy != "time" || e.Failed == "" || r.Entry("auto") == nil {
-		t.Errorf("stopped by %q, mlp %+v", r.StoppedBy, e)
+	if e := r.Entry("additive"); r.StoppedBy != "time" || e.Failed == "" || r.Entry("auto") == nil {
+		t.Errorf("stopped by %q, additive %+v", r.StoppedBy, e)
 	}
 	again := run(t, in, Options{Plan: &r.Plan})
 	p, _, _ := r.OutOfSample("auto")

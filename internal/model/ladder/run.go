@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"kequn"
@@ -26,11 +27,30 @@ type rung struct {
 	params []model.Value
 	failed string
 
+	// alive has, per round, whether the family came through that round's heats; nil where there were none. Heats are held inside
+	// each round's training rows, so that what is judged has no part in them.
+	alive []bool
+
 	// inner has, per round and row of its Train, what models said that were not trained on that row; NaN where none did.
-	inner  [][]float64
+	inner [][]float64
+
+	// bag has, per inner part, what the part's model said of the rows that its round judges, NOut per row of the table; nil for
+	// families whose models hardly differ.
+	bag [][]float64
+
 	rounds []metric.Calibration // per round, fitted on inner
 
 	fitSeconds, predictSeconds, peakMB float64
+}
+
+// in tells whether the family has scores of a round.
+func (g *rung) in(round int) bool {
+	return g.failed == "" && (g.alive == nil || g.alive[round])
+}
+
+// whole tells whether the family has scores of all rounds: only then it has a line of its own and may be in the final blend.
+func (g *rung) whole() bool {
+	return g.failed == "" && !slices.Contains(g.alive, false)
 }
 
 // job is one fit: of a round, on all its training rows (part −1) or without one inner part of them.
@@ -42,54 +62,60 @@ type job struct {
 // on all: the result is the same.
 const smallTable = 3_000_000
 
-// climb runs the rungs of the plan in their order. A rung that the clock stops is dropped with all that come after.
+// climb runs the rungs of the plan, those first that are worth most for their cost. Rungs that the clock stops are dropped.
 func (r *Result) climb(ctx context.Context) error {
 	inner := make([][]int32, len(r.in.Rounds))
 	for k := range r.in.Rounds {
 		inner[k] = r.innerParts(k)
 	}
-	done := 0.0
-	for i, named := range rungs(r.in.Rungs) {
-		step := r.Plan.step(named.Name)
+	for _, named := range rungs(r.in.Rungs) {
 		g := &rung{named: named}
-		r.rungs = append(r.rungs, g)
-		if step == nil || !step.Run {
+		if s := r.Plan.step(named.Name); s == nil {
 			g.failed = "not run"
-			if step != nil {
-				g.failed = step.Reason.En
-			}
+		} else if !s.Run {
+			g.failed = s.Reason.En
+		}
+		r.rungs = append(r.rungs, g)
+	}
+	order := slices.Clone(r.rungs)
+	slices.SortStableFunc(order, func(a, b *rung) int { return worth(a.named.Name) - worth(b.named.Name) })
+
+	done := 0.0
+	if err := r.limited(ctx, func(ctx context.Context) error { return r.heats(ctx, inner, &done) }); err != nil {
+		return err
+	}
+	for _, g := range order {
+		step := r.Plan.step(g.named.Name)
+		if g.failed != "" || !slices.Contains(g.alive, true) && g.alive != nil {
 			continue
 		}
 		if r.StoppedBy != "" {
-			g.failed, step.Run = "the time was up", false
+			g.failed, step.Run = timeUp, false
 			continue
 		}
-		if r.o.Progress != nil {
-			r.o.Progress(done, r.Plan.Seconds, named.Name)
+		r.progress(done, g.named.Name)
+		run := func(ctx context.Context) error { return r.runRung(ctx, g, inner) }
+		var err error
+		if g.named.Name == BaseName {
+			err = run(ctx)
+		} else {
+			err = r.limited(ctx, run)
 		}
-		limited, stop := ctx, context.CancelFunc(func() {})
-		if at, ok := r.deadline(); ok && i > 0 {
-			limited, stop = context.WithDeadline(ctx, at)
-		}
-		err := r.runRung(limited, g, inner)
-		stop()
 		switch {
-		case err == nil:
-			step.Done = true
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.Is(err, context.DeadlineExceeded):
-			g.failed, step.Run, r.StoppedBy = "the time was up", false, "time"
-		case i == 0:
+		case r.StoppedBy != "":
+			g.failed, step.Run = timeUp, false
+		case err == nil:
+			step.Done = true
+		case g.named.Name == BaseName:
 			return refuse(err)
 		default:
 			g.failed = err.Error()
 		}
 		done += step.Seconds
 	}
-	if r.o.Progress != nil {
-		r.o.Progress(done, r.Plan.Seconds, "")
-	}
+	r.progress(done, "")
 	tried := 0
 	for _, g := range r.rungs[1:] {
 		if g.failed == "" {
@@ -108,6 +134,31 @@ func (r *Result) climb(ctx context.Context) error {
 	return nil
 }
 
+// timeUp is why a rung has no figures that the clock stopped.
+const timeUp = "the time was up"
+
+func (r *Result) progress(done float64, doing string) {
+	if r.o.Progress != nil {
+		r.o.Progress(done, r.Plan.Seconds, doing)
+	}
+}
+
+// limited runs something until the clock says that the time is up, and then says so in StoppedBy.
+func (r *Result) limited(ctx context.Context, run func(context.Context) error) error {
+	limited := ctx
+	if at, ok := r.deadline(); ok {
+		var stop context.CancelFunc
+		limited, stop = context.WithDeadline(ctx, at)
+		defer stop()
+	}
+	err := run(limited)
+	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		r.StoppedBy = "time"
+		return nil
+	}
+	return err
+}
+
 func (p *Plan) step(name string) *Step {
 	for i := range p.Steps {
 		if p.Steps[i].Name == name {
@@ -117,9 +168,31 @@ func (p *Plan) step(name string) *Step {
 	return nil
 }
 
+// bagged tells whether the rung's score is the mean of the models of all inner parts and that of all rows.
+func (r *Result) bagged(g *rung) bool {
+	return !r.o.NoAuto && r.Plan.InnerOf > 1 && r.Plan.InnerOf == r.Plan.Inner && traitOf(g.named.Name).bag
+}
+
+// fitWithout trains on the rows without one of their parts; nil if what is left has one class.
+func (r *Result) fitWithout(ctx context.Context, l model.Learner, rows, parts []int32, part int32) (model.Model, error) {
+	var train []int32
+	for i, row := range rows {
+		if parts[i] != part {
+			train = append(train, row)
+		}
+	}
+	x, y, w := take(r.in, r.thin(train))
+	m, err := l.Fit(ctx, x, y, w)
+	if errors.Is(err, model.ErrOneClass) || errors.Is(err, model.ErrNoRows) {
+		return nil, nil
+	}
+	return m, err
+}
+
 // innerParts cuts the training rows of a round into parts.
-func (r *Result) innerParts(round int) []int32 {
-	rows := r.in.Rounds[round].Train
+func (r *Result) innerParts(round int) []int32 { return r.partsOf(r.in.Rounds[round].Train) }
+
+func (r *Result) partsOf(rows []int32) []int32 {
 	x, y, _ := take(r.in, rows)
 	var group []int64
 	if r.in.Group != nil {
@@ -139,8 +212,17 @@ func (r *Result) runRung(ctx context.Context, g *rung, inner [][]int32) error {
 	var jobs []job
 	for round := range r.in.Rounds {
 		g.inner[round] = nan(len(r.in.Rounds[round].Train) * k)
+		if !g.in(round) {
+			continue
+		}
 		for part := -1; part < r.Plan.InnerOf; part++ {
 			jobs = append(jobs, job{round, part})
+		}
+	}
+	if r.bagged(g) {
+		g.bag = make([][]float64, r.Plan.InnerOf)
+		for part := range g.bag {
+			g.bag[part] = nan(n * k)
 		}
 	}
 	memory := watchHeap()
@@ -212,6 +294,14 @@ func (r *Result) runJob(ctx context.Context, g *rung, j job, part []int32, threa
 	for i, row := range at {
 		copy(into[int(row)*k:(int(row)+1)*k], score[i*k:(i+1)*k])
 	}
+	if j.part >= 0 && g.bag != nil {
+		if score, err = m.Predict(r.in.X.Take(round.Test)); err != nil {
+			return nil, took, err
+		}
+		for i, row := range round.Test {
+			copy(g.bag[j.part][int(row)*k:(int(row)+1)*k], score[i*k:(i+1)*k])
+		}
+	}
 	return m.Header().Params, took, nil
 }
 
@@ -220,7 +310,7 @@ func (r *Result) runJob(ctx context.Context, g *rung, j job, part []int32, threa
 func (r *Result) calibrate() {
 	var alive []*rung
 	for _, g := range r.rungs {
-		if g.failed == "" {
+		if g.failed == "" { // judged in some rounds at least
 			g.final = append([]float64(nil), g.raw...)
 			g.rounds = make([]metric.Calibration, len(r.in.Rounds))
 			g.recipe = &recipe{rungs: []*rung{g}, weights: []float64{1}, each: []metric.Calibration{{}}}
@@ -238,6 +328,9 @@ func (r *Result) calibrate() {
 			g, k := alive[j/perRung], j%perRung
 			if k == len(r.in.Rounds) {
 				g.recipe.calibration = r.calibrationOf(g.raw)
+				continue
+			}
+			if !g.in(k) {
 				continue
 			}
 			g.rounds[k] = r.calibration(g.inner[k], r.in.Rounds[k].Train)

@@ -1,0 +1,179 @@
+package ladder
+
+import (
+	"fmt"
+	"slices"
+
+	"kequn"
+	"kequn/internal/table"
+)
+
+// Facts are what the policy decides on: the problem, the size of the data and the compute there is.
+type Facts struct {
+	Task    kequn.Task `json:"task"`
+	Classes int        `json:"classes,omitempty"` // multiclass
+	Rows    int        `json:"rows"`              // training rows of the largest round
+	Columns int        `json:"columns"`
+	Texts   int        `json:"texts,omitempty"` // of them free text
+	Rarer   int        `json:"rarer,omitempty"` // binary: training rows of the rarer class
+	Threads int        `json:"threads"`
+	Seconds float64    `json:"seconds,omitempty"` // time given; 0: no limit
+	Memory  int64      `json:"memory,omitempty"`  // bytes that may be used; 0: no limit
+}
+
+// trait is what the ladder knows of a family before it has seen the data. Costs were measured on the public sets of the bench
+// and on synthetic tables, in seconds of one processor; they only decide what is tried, the true time is in the result.
+type trait struct {
+	name   string
+	once   float64 // seconds per fit, however small
+	cell   float64 // seconds per million rows × columns
+	square float64 // seconds per million squared rows
+	bytes  float64 // memory per row × column while it is fitted
+	class  bool    // several classes cost several times
+	simple bool    // few numbers, learnt from few rows
+	deep   bool    // many numbers, learnt from many rows
+	bag    bool    // its models differ from sample to sample: the mean of several is better than one
+	boost  bool    // a kind of gradient boosting
+}
+
+// traits are in the order of worth: what is tried first where time is short.
+var traits = []trait{
+	{name: BaseName, cell: 0.001, simple: true},
+	{name: "linear", once: 0.003, cell: 0.3, bytes: 16, class: true, simple: true},
+	{name: "gbdt", once: 0.02, cell: 0.9, bytes: 6, class: true, bag: true, boost: true},
+	{name: "additive", once: 0.1, cell: 6, bytes: 8, class: true},
+	{name: "gbdt-slow", once: 0.1, cell: 5, bytes: 6, class: true, boost: true},
+	{name: "gbdt-symmetric", once: 0.1, cell: 5, bytes: 6, class: true, boost: true},
+	{name: "forest", once: 0.1, cell: 6, bytes: 8},
+	{name: "mlp", once: 0.2, cell: 10, bytes: 12, deep: true},
+	{name: "svm", once: 0.05, cell: 1, square: 0.05, bytes: 12, class: true},
+	{name: "extra", once: 0.1, cell: 4, bytes: 8},
+	{name: "tree", once: 0.01, cell: 0.4, bytes: 8, simple: true},
+	{name: "rules", once: 0.02, cell: 2, bytes: 8, simple: true},
+}
+
+// traitOf returns what is known of a family, something middling where nothing is.
+func traitOf(name string) trait {
+	if i := slices.IndexFunc(traits, func(t trait) bool { return t.name == name }); i >= 0 {
+		return traits[i]
+	}
+	return trait{name: name, once: 0.1, cell: 10, bytes: 16, class: true}
+}
+
+// worth is the place of a family in the order in which families are tried where time is short.
+func worth(name string) int {
+	if i := slices.IndexFunc(traits, func(t trait) bool { return t.name == name }); i >= 0 {
+		return i
+	}
+	return len(traits)
+}
+
+// seconds estimates one fit on one processor.
+func (t trait) seconds(rows, cols, classes int) float64 {
+	n := float64(rows)
+	s := t.once + t.cell*n*float64(cols)/1e6 + t.square*n*n/1e6
+	if t.class && classes > 2 {
+		s *= float64(classes)
+	}
+	return s
+}
+
+// The borders of the policy, in rows.
+const (
+	// few is the number of rows of the rarer class below which only simple families are tried: ten to twenty events per number
+	// learnt is the old rule for regressions (Peduzzi et al., 1996), and trees and networks learn more numbers.
+	few = 30
+	// deepFrom is the number of training rows from which networks are tried: below, trees and straight lines win on tables
+	// (Grinsztajn et al., 2022; Shwartz-Ziv, Armon, 2022).
+	deepFrom = 2000
+	// kernelUpTo is the number of training rows up to which a kernel machine is tried: its time grows with their square.
+	kernelUpTo = 10_000
+	// manyClasses is the number of classes above which families that fit one function per class are left out.
+	manyClasses = 30
+)
+
+// Verdict is what the policy says about one family: whether it is tried, which rule said so, and why in words.
+type Verdict struct {
+	Name   string `json:"name"`
+	Try    bool   `json:"try"`
+	Rule   string `json:"rule"`   // problem, size or compute
+	Reason Text   `json:"reason"` //
+}
+
+// Policy says which of the families are worth trying, before anything is measured, by the three criteria: the type of the problem,
+// the size of the data (simple families for small tables, deep ones for large) and the compute (simple where it is poor). What it
+// lets through is then judged by evidence: by held-out rows, in heats where time is short. Families asked for by name are tried in
+// any case that could work.
+func Policy(f Facts, names, asked []string) []Verdict {
+	out := make([]Verdict, 0, len(names))
+	for _, name := range names {
+		v := Verdict{Name: name, Try: true}
+		v.Rule, v.Reason, v.Try = judgeFamily(f, traitOf(name), names, slices.Contains(asked, name))
+		out = append(out, v)
+	}
+	return out
+}
+
+func judgeFamily(f Facts, t trait, names []string, asked bool) (rule string, why Text, try bool) {
+	no := func(rule, zh, en string, a ...any) (string, Text, bool) { return rule, text(zh, en, a...), false }
+	simpleThere := slices.ContainsFunc(names, func(n string) bool { return n != BaseName && traitOf(n).simple })
+	switch {
+	case t.name == BaseName:
+		return "problem", text("对照：所有人同一个分数", "the yardstick: one score for everybody"), true
+	case asked:
+		return "asked", text("按名称要求", "asked for by name"), true
+
+	case f.Task == kequn.Multiclass && f.Classes > manyClasses && t.class && !t.simple && !t.boost:
+		return no("problem", "%d 个类别，每类一个函数代价过高", "%d classes, and it fits a function for each", f.Classes)
+	case f.Task == kequn.Multiclass && f.Classes > manyClasses && t.boost && t.name != "gbdt":
+		return no("problem", "%d 个类别，一种提升树已足够", "%d classes: one kind of boosting must do", f.Classes)
+
+	case f.Task == kequn.Binary && f.Rarer < few && !t.simple && simpleThere:
+		return no("size", "只有 %d 个少数类样本，复杂模型无从学起", "only %d rows of the rarer class: too few for a complex model to learn from", f.Rarer)
+	case f.Task != kequn.Binary && f.Rows < 2*few && !t.simple && simpleThere:
+		return no("size", "只有 %d 行，复杂模型无从学起", "only %d rows: too few for a complex model to learn from", f.Rows)
+	case t.deep && f.Rows < deepFrom:
+		return no("size", "%d 行不足以训练神经网络（至少 %d 行）", "%d rows are too few for a network (from %d on)", f.Rows, deepFrom)
+	case t.square > 0 && f.Rows > kernelUpTo:
+		return no("size", "%d 行对核方法过多（至多 %d 行）", "%d rows are too many for a kernel machine (up to %d)", f.Rows, kernelUpTo)
+
+	case f.Memory > 0 && t.bytes*float64(f.Rows)*float64(f.Columns) > 0.6*float64(f.Memory):
+		return no("compute", "需要约 %.0f MB 内存，超出许可", "would need about %.0f MB of memory, more than is allowed", t.bytes*float64(f.Rows)*float64(f.Columns)/1e6)
+	}
+	switch {
+	case t.simple:
+		return "size", text("简单模型，总是作为比较的起点", "simple: always tried, others must beat it"), true
+	case t.deep:
+		return "size", text("数据足够多，可以试神经网络", "rows enough for a network"), true
+	case t.square > 0:
+		return "size", text("数据少，核方法负担得起", "few enough rows for a kernel machine"), true
+	}
+	return "problem", text("表格数据上的有力方法", "strong on tables"), true
+}
+
+func text(zh, en string, a ...any) Text {
+	if len(a) == 0 {
+		return Text{zh, en}
+	}
+	return Text{fmt.Sprintf(zh, a...), fmt.Sprintf(en, a...)}
+}
+
+// factsOf gathers what the policy wants to know.
+func factsOf(in Input, o Options) Facts {
+	f := Facts{Task: in.Y.Task, Columns: len(in.X.Columns), Threads: threadsOf(o), Seconds: o.Budget.Seconds(), Memory: o.Memory}
+	if in.Y.Task == kequn.Multiclass {
+		f.Classes = in.Y.NOut()
+	}
+	for _, r := range in.Rounds {
+		f.Rows = max(f.Rows, len(r.Train))
+	}
+	for _, c := range in.X.Columns {
+		if c.Kind == table.Text {
+			f.Texts++
+		}
+	}
+	if in.Y.Task == kequn.Binary {
+		f.Rarer = rarer(in)
+	}
+	return f
+}
