@@ -166,13 +166,18 @@ func (b *booster) addTree(round, k int) error {
 	}
 	b.sampleColumns(round, k)
 	r := b.l.rulesOf(f, b.objective.unit())
-	tree, err := b.grower.grow(rows, all, f, r)
+	grow := b.grower.grow
+	if b.l.Symmetric {
+		grow = b.grower.growSymmetric
+	}
+	tree, err := grow(rows, all, f, r)
 	if err != nil || len(tree.nodes) == 0 {
 		return err
 	}
 	t := boosted{out: k, tree: tree, values: make([]float64, len(tree.leaves))}
-	for i, l := range tree.leaves {
-		t.values[i] = -b.l.Rate * (l.g / (l.h + l.l2)) * (f.gUnit / f.hUnit)
+	for i := range tree.leaves {
+		v := &tree.leaves[i].value
+		t.values[i] = -b.l.Rate * (v.g / (v.h + v.l2)) * (f.gUnit / f.hUnit)
 	}
 	b.trees = append(b.trees, t)
 	b.addScores(t, round, rows)

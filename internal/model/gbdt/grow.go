@@ -57,10 +57,13 @@ type leaf struct {
 	depth      int
 	parent     int32 // node whose child it is, −1 for the root
 	right      bool
-	l2         float64
+	value      valueSums
 	hist       histogram
 	best       split
 }
+
+// valueSums are the sums from which a leaf takes its value −g/(h + l2).
+type valueSums struct{ g, h, l2 float64 }
 
 // grown is a tree in terms of bins.
 type grown struct {
@@ -90,14 +93,7 @@ func (l Learner) rulesOf(f fixed, unit float64) rules {
 // rows[lo:hi].
 func (g *grower) grow(n int, all bool, f fixed, r rules) (*grown, error) {
 	g.finder.rules = r
-	root := &leaf{hi: n, parent: -1, l2: r.l2, hist: g.histogram()}
-	g.counter.count(root.hist, g.rows[:n], all, g.gh, f)
-	var sumG, sumH float64
-	for _, c := range root.hist[:g.bins.Cuts[0].Cells()] {
-		sumG += c.g
-		sumH += c.h
-	}
-	root.sums = r.sumsOf(sumG, sumH, g.kind.sum(g.rows[:n], g.l.Threads))
+	root := g.root(n, all, f)
 	t := &grown{}
 	leaves := []*leaf{root}
 	waiting := &leafHeap{}
@@ -135,6 +131,21 @@ func (g *grower) grow(n int, all bool, f fixed, r rules) (*grown, error) {
 	return t, nil
 }
 
+// root returns the leaf of rows[:n] with its histogram.
+func (g *grower) root(n int, all bool, f fixed) *leaf {
+	r := &g.finder.rules
+	root := &leaf{hi: n, parent: -1, hist: g.histogram()}
+	g.counter.count(root.hist, g.rows[:n], all, g.gh, f)
+	var sumG, sumH float64
+	for _, c := range root.hist[:g.bins.Cuts[0].Cells()] {
+		sumG += c.g
+		sumH += c.h
+	}
+	root.sums = r.sumsOf(sumG, sumH, g.kind.sum(g.rows[:n], g.l.Threads))
+	root.value = valueSums{root.g, root.h, r.l2}
+	return root
+}
+
 // split partitions the rows of a leaf.
 func (g *grower) split(l *leaf, node int32, nextID int) (left, right *leaf) {
 	s := &l.best
@@ -145,8 +156,8 @@ func (g *grower) split(l *leaf, node int32, nextID int) (left, right *leaf) {
 		mid = partition(g, g.bins.Cols[s.col], goes, l.lo, l.hi)
 	}
 	r := &g.finder.rules
-	left = &leaf{id: l.id, lo: l.lo, hi: mid, depth: l.depth + 1, parent: node, l2: s.l2}
-	right = &leaf{id: nextID, lo: mid, hi: l.hi, depth: l.depth + 1, parent: node, right: true, l2: s.l2}
+	left = &leaf{id: l.id, lo: l.lo, hi: mid, depth: l.depth + 1, parent: node}
+	right = &leaf{id: nextID, lo: mid, hi: l.hi, depth: l.depth + 1, parent: node, right: true}
 	var weight float64 // of the left rows; exact, so that it does not matter which side is added up
 	if mid-l.lo < l.hi-mid {
 		weight = g.kind.sum(g.rows[l.lo:mid], g.l.Threads)
@@ -155,6 +166,7 @@ func (g *grower) split(l *leaf, node int32, nextID int) (left, right *leaf) {
 	}
 	left.sums = r.sumsOf(s.g, s.h, weight)
 	right.sums = r.sumsOf(l.g-s.g, l.h-s.h, l.weight-weight)
+	left.value, right.value = valueSums{left.g, left.h, s.l2}, valueSums{right.g, right.h, s.l2}
 	return left, right
 }
 

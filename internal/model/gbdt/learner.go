@@ -1,4 +1,4 @@
-// Package gbdt fits gradient-boosted decision trees on histograms: leaf by leaf, with missing values, categories and weights.
+// Package gbdt fits gradient-boosted decision trees on histograms: leaf by leaf or symmetric, with missing values, categories and weights.
 //
 // Every round looks at the gradient g and hessian h of the loss at each row's score and grows one tree (one per class) that
 // lowers Σ g·s + ½·h·s² most. The way of a round through the files:
@@ -8,6 +8,7 @@
 //	histogram.go   rows of a leaf     →  Σg, Σh per column and bin
 //	split.go       histogram          →  the best question
 //	grow.go        leaf with the best question → two leaves, until there are enough
+//	symmetric.go   or: all leaves of a level with one question → twice as many
 //	boost.go       tree               →  new score of each row
 //
 // Reference: Friedman, Greedy Function Approximation (2001); Chen, Guestrin, XGBoost (2016); Ke et al., LightGBM (2017),
@@ -35,6 +36,8 @@ type Learner struct {
 	Rate   float64 `param:"default=0.1,min=0.000001,max=1,alias=learning_rate" doc:"how much of each tree is added to the score"`
 	Bins   int     `param:"default=255,min=2,max=255,alias=max_bin" doc:"the most bins a column is cut into, the one for missing values left out"`
 	Depth  int     `param:"default=0,min=0,max=1000,alias=max_depth" doc:"the most questions on the way to a leaf, 0 for any number"`
+
+	Symmetric bool `param:"default=0" doc:"trees that ask all leaves of a level the same question; depth, 6 if not set, takes the place of leaves"`
 
 	MinRows    float64 `param:"default=20,min=1,max=1000000000,alias=min_child_samples" doc:"the least weight of rows in a leaf"`
 	MinHessian float64 `param:"default=0.001,min=0.000000001,max=1000000000,alias=min_child_weight" doc:"the least sum of hessians in a leaf"`
@@ -79,6 +82,9 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 	if err != nil {
 		return nil, err
 	}
+	if err := l.settleDepth(values); err != nil {
+		return nil, err
+	}
 	rows, err := model.Check(x, y, w)
 	if err != nil {
 		return nil, err
@@ -121,6 +127,31 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 	}
 	m.header.Seconds = time.Since(began).Seconds()
 	return m, nil
+}
+
+// A symmetric tree has 2^Depth leaves, of which most are empty where it is deep.
+const (
+	usualDepth   = 6
+	deepestEqual = 16
+)
+
+// settleDepth gives symmetric trees a depth if none is set, in the values too.
+func (l *Learner) settleDepth(values []model.Value) error {
+	if !l.Symmetric {
+		return nil
+	}
+	if l.Depth > deepestEqual {
+		return kequn.Errorf(kequn.KindUsage, "depth", "is %d, want at most %d for symmetric trees", l.Depth, deepestEqual)
+	}
+	if l.Depth == 0 {
+		l.Depth = usualDepth
+	}
+	for i := range values {
+		if values[i].Name == "depth" {
+			values[i].Value = float64(l.Depth)
+		}
+	}
+	return nil
 }
 
 // usable returns the columns that tell rows apart.

@@ -44,15 +44,15 @@ type rules struct {
 type sums struct {
 	g, h   float64
 	weight float64 // of its rows
-	parent float64 // score of no question
+	alone  float64 // score of no question
 	bar    float64 // score that a question must exceed
 	least  float64 // hessian a side needs at least, for MinHessian and MinRows
 	perH   float64 // weight of rows per unit of h
 }
 
 func (r *rules) sumsOf(g, h, weight float64) sums {
-	s := sums{g: g, h: h, weight: weight, parent: score(g, h, r.l2)}
-	s.bar = s.parent + max(r.minGain, 1e-10*s.parent) // below, it would be rounding
+	s := sums{g: g, h: h, weight: weight, alone: score(g, h, r.l2)}
+	s.bar = s.alone + max(r.minGain, 1e-10*s.alone) // below, it would be rounding
 	if h > 0 {
 		s.perH = weight / h
 		s.least = max(r.minHessian, (r.minRows-0.5)/s.perH)
@@ -153,7 +153,7 @@ func (f *finder) scan(values []cell, g, h float64, s sums) split {
 	if bin < 0 {
 		return split{}
 	}
-	return split{gain: best - s.parent, bin: bin, g: bestG, h: bestH, l2: l2}
+	return split{gain: best - s.alone, bin: bin, g: bestG, h: bestH, l2: l2}
 }
 
 // singleLevel tries every level against all others; missing values are a level.
@@ -171,7 +171,7 @@ func (f *finder) singleLevel(cells []cell, s sums) split {
 	if bin < 0 {
 		return split{}
 	}
-	out := split{gain: best - s.parent, g: cells[bin].g, h: cells[bin].h, l2: l2, isSet: true, missingLeft: bin == len(cells)-1}
+	out := split{gain: best - s.alone, g: cells[bin].g, h: cells[bin].h, l2: l2, isSet: true, missingLeft: bin == len(cells)-1}
 	out.left.Add(uint8(bin))
 	return out
 }
@@ -179,6 +179,11 @@ func (f *finder) singleLevel(cells []cell, s sums) split {
 // levelScratch is reused from column to column. It holds the levels with the lowest and the highest ratios, in order.
 type levelScratch struct {
 	low, high []level
+
+	// of symmetric trees
+	hists  [][]cell // cells of one column, per leaf
+	total  []float64
+	pooled []pooledLevel
 }
 
 type level struct {
@@ -254,17 +259,7 @@ func (f *finder) levelGroup(cells []cell, s sums, scratch *levelScratch, wide bo
 	if bestLevels == nil {
 		return split{}
 	}
-	out := split{gain: best - s.parent, g: bestG, h: bestH, l2: l2, isSet: true}
-	if wide {
-		out.wide = treekit.NewWideSet(len(cells))
-	}
-	for _, l := range bestLevels {
-		if wide {
-			out.wide.Add(l.bin)
-		} else {
-			out.left.Add(uint8(l.bin))
-		}
-		out.missingLeft = out.missingLeft || int(l.bin) == len(cells)-1
-	}
+	out := split{gain: best - s.alone, g: bestG, h: bestH, l2: l2, isSet: true}
+	out.collect(bestLevels, len(cells), wide)
 	return out
 }
