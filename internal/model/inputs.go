@@ -7,15 +7,37 @@ import (
 	"strings"
 
 	"kequn"
+	"kequn/internal/ngram"
 	"kequn/internal/table"
 )
 
-func inputsOf(x *table.Table, w []float64) (cols []Column, inputs *table.Table, notes []string) {
+// TextInputs is [Inputs] for learners that take free text: a Text column that reads like prose ([IsText]) is an input of Kind Text, in the
+// header's columns as among the inputs. Where its value is missing, so is all text.
+//
+// A learner that has called TextInputs finds the column in what [Match] returns, with a dictionary of whatever table is scored.
+func TextInputs(x *table.Table, w []float64) (cols []Column, inputs *table.Table, notes []string) {
+	return inputsOf(x, w, true)
+}
+
+// IsText tells whether a column is free text that learners can use: of Kind Text, with at least three words a value (a
+// character of a script without spaces is half a word) on average over the rows of weight > 0 (w nil: all). Codes and names are not.
+func IsText(c *table.Column, w []float64) bool {
+	return c.Kind == table.Text && ngram.Prose(ngram.Cells{Texts: c.Dict, Code: c.Code}, w)
+}
+
+func inputsOf(x *table.Table, w []float64, text bool) (cols []Column, inputs *table.Table, notes []string) {
 	order := slices.Clone(x.Columns)
 	slices.SortStableFunc(order, func(a, b *table.Column) int { return strings.Compare(a.Name, b.Name) })
 	inputs = &table.Table{}
 	for _, c := range order {
 		switch {
+		case text && IsText(c, w):
+			cols = append(cols, Column{Name: c.Name, Kind: table.Text})
+			inputs.Columns = append(inputs.Columns, c)
+			continue
+		case text && c.Kind == table.Text && !empty(c, w):
+			notes = append(notes, fmt.Sprintf("%s: codes or names that hardly repeat, not used", c.Name))
+			continue
 		case c.Kind == table.Text:
 			notes = append(notes, fmt.Sprintf("%s: text, not used", c.Name))
 			continue

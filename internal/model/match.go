@@ -32,6 +32,10 @@ func (m *Matcher) Match(x *table.Table) (*table.Table, error) {
 		switch {
 		case c == nil:
 			missing = append(missing, want.Name)
+		case want.Kind == table.Text && !c.Kind.InCode():
+			return nil, kequn.Errorf(kequn.KindInput, want.Name, "is %s, the model wants text", c.Kind)
+		case want.Kind == table.Text:
+			out.Columns[i] = &table.Column{Name: want.Name, Kind: table.Text, Dict: c.Dict, Code: c.Code}
 		case want.Kind == table.Category && !c.Kind.InCode():
 			return nil, kequn.Errorf(kequn.KindInput, want.Name, "is %s, the model wants categories", c.Kind)
 		case want.Kind == table.Category:

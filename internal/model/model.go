@@ -56,7 +56,7 @@ var (
 // Learner fits models of one family. Its exported fields are parameters, declared with a param tag (see [Params]).
 //
 // Fit uses the Number and Category columns of x (Integer, Money, Time and Bool are read as numbers by
-// [table.Column.Float]; Text columns are left out), y with one value per row, and w, one weight ≥ 0 per row or nil for
+// [table.Column.Float]; Text columns are used by families that take text, see [TextInputs], and left out by others), y with one value per row, and w, one weight ≥ 0 per row or nil for
 // all ones. A row of weight 0 is as if absent; weight 2 is the row twice. Missing values are allowed.
 // Shapes that do not fit and weights or outcomes that are negative, missing or infinite are refused.
 // The same input, parameters and seed give the same bytes for any number of threads.
@@ -138,7 +138,7 @@ func (h Header) NOut() int {
 // Column is one input of a model.
 type Column struct {
 	Name   string     `json:"name"`
-	Kind   table.Kind `json:"kind"`             // Number or Category
+	Kind   table.Kind `json:"kind"`             // Number or Category; Text for learners that take it
 	Levels []string   `json:"levels,omitempty"` // Category: the values seen in training, by code
 }
 
@@ -154,7 +154,8 @@ func MissingColumns(want, have int, missing []string) error {
 }
 
 // Match returns the columns of x that the model wants, in its order: Number columns as numbers, Category columns as
-// codes into the model's own levels (-1 for missing and unseen). No column of x is changed.
+// codes into the model's own levels (-1 for missing and unseen), Text columns as they are, with the dictionary of x (a category is
+// text too). No column of x is changed.
 func Match(columns []Column, x *table.Table) (*table.Table, error) {
 	return NewMatcher(columns).Match(x)
 }
@@ -162,9 +163,9 @@ func Match(columns []Column, x *table.Table) (*table.Table, error) {
 // Inputs returns the columns of x that learners may use, in x's order sorted by name so that a model does not depend
 // on the order of columns: Number and Category as they are, other numeric kinds as Number. Levels of a category are the
 // values that occur in rows of weight > 0, sorted, so that they do not depend on the order of rows either.
-// Text columns and columns without any value are left out and named in notes.
+// Text columns and columns without any value are left out and named in notes; learners that take text call [TextInputs].
 func Inputs(x *table.Table, w []float64) (cols []Column, inputs *table.Table, notes []string) {
-	return inputsOf(x, w)
+	return inputsOf(x, w, false)
 }
 
 // Check refuses shapes and values that no learner takes. It returns the number of rows of weight > 0.

@@ -8,7 +8,7 @@ package rooms
 // the commit that opens it.
 var Floors = [][]string{
 	0: {"kequn", "kequn/internal/kernel", "kequn/internal/metric", "kequn/internal/chart"},
-	1: {"kequn/internal/table", "kequn/internal/query", "kequn/internal/plan", "kequn/internal/receipt", "kequn/internal/vault", "kequn/internal/treekit"},
+	1: {"kequn/internal/table", "kequn/internal/query", "kequn/internal/plan", "kequn/internal/receipt", "kequn/internal/vault", "kequn/internal/treekit", "kequn/internal/ngram"},
 	2: {"kequn/internal/model", "kequn/internal/rule", "kequn/internal/engine", "kequn/internal/store"},
 	3: {"kequn/internal/synth", "kequn/internal/source", "kequn/internal/feature", "kequn/internal/segment", "kequn/internal/explain",
 		"kequn/internal/evaluate", "kequn/internal/audience", "kequn/internal/decision", "kequn/internal/activate", "kequn/internal/measure",
@@ -30,4 +30,5 @@ var Neighbours = map[[2]string]string{
 	{"kequn/internal/plan", "kequn/internal/table"}:    "a plan names kinds of columns",
 	{"kequn/internal/receipt", "kequn/internal/plan"}:  "a receipt cites the plan's campaign and offers",
 	{"kequn/internal/treekit", "kequn/internal/table"}: "bins are made of columns",
+	{"kequn/internal/ngram", "kequn/internal/table"}:   "texts are columns",
 }
