@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"kequn"
 	"kequn/internal/engine"
@@ -408,6 +409,9 @@ func (s *Shop) rungs(models string) ([]model.Named, error) {
 	return out, nil
 }
 
+// goalEffort is what is planned for the models of one goal: `run` has several goals, every week.
+const goalEffort = 30 * time.Second
+
 // learned is a goal's chosen model with its ladder.
 type learned struct {
 	study  *study
@@ -423,7 +427,7 @@ func (s *Shop) learn(ctx context.Context, t *study, models, prefer string) (*lea
 		return nil, err
 	}
 	r, err := ladder.Run(ctx, ladder.Input{X: t.panel.X, Y: t.y, Rungs: rungs, Rounds: t.rounds, Group: t.group}, ladder.Options{
-		Seed: s.Seed, Threads: s.Threads,
+		Seed: s.Seed, Threads: s.Threads, Memory: s.Memory, Effort: goalEffort,
 		Progress: func(done, of float64, doing string) {
 			s.Progress(s.Lang.Pick("模型 ", "models of ")+t.goal.Name, int64(1000*done/math.Max(of, 1e-9)), 1000)
 		},

@@ -462,10 +462,13 @@ func (t *trial) noteReading(file string, c source.Counts) {
 
 // climb runs the ladder.
 func (t *trial) climb(ctx context.Context) error {
-	o := ladder.Options{Seed: t.Seed, Threads: t.Threads, NoAuto: !t.whole(), Plan: t.plan, Asked: t.asked, Progress: func(done, of float64, doing string) {
+	o := ladder.Options{Seed: t.Seed, Threads: t.Threads, Memory: t.Memory, NoAuto: !t.whole(), Plan: t.plan, Asked: t.asked, Progress: func(done, of float64, doing string) {
 		t.Progress(t.Lang.Pick("训练模型", "train models"), int64(1000*done), int64(1000*of))
 	}}
 	in := ladder.Input{X: t.x, Y: t.y, W: t.w, Rungs: t.rungs(), Rounds: t.split.rounds, Group: t.group}
+	if t.f.Time <= 0 {
+		o.Effort = usualEffort
+	}
 	if t.f.Time > 0 && t.plan == nil {
 		// The plan follows from the time allowed, whatever reading took; the clock, less a little for figures and files, only
 		// drops steps. With no time left the ladder still does its constant.
@@ -482,14 +485,17 @@ func (t *trial) climb(ctx context.Context) error {
 	return nil
 }
 
+// usualEffort is what is planned for where no time is given: a coffee, not a lunch.
+const usualEffort = 3 * time.Minute
+
 // afterwards is about what a row costs once its models are trained: calibration, figures, the line in the file.
 const afterwards = 2 * time.Microsecond
 
 // leastTrain is the number of training rows below which none are left out to save time.
 const leastTrain = 20_000
 
-// limitFor returns how many training rows a round may have so that every rung has its turn within the budget, 0 for all: a good
-// model of some rows beats a simple one of all.
+// limitFor returns how many training rows a round may have so that the rungs worth most have their turn within the budget, 0 for
+// all: a good model of some rows beats a simple one of all.
 func (t *trial) limitFor(in ladder.Input, o ladder.Options) int {
 	most := 0
 	for _, r := range in.Rounds {
@@ -502,8 +508,7 @@ func (t *trial) limitFor(in ladder.Input, o ladder.Options) int {
 			t.res.TrainLimit = limit
 		}
 		in.Rounds = t.limited(all)
-		p := ladder.MakePlan(in, o)
-		if p.Seconds <= 0.8*p.Budget && !slices.ContainsFunc(p.Steps, func(s ladder.Step) bool { return !s.Run }) || limit <= leastTrain {
+		if ladder.MakePlan(in, o).Enough() || limit <= leastTrain {
 			return t.res.TrainLimit
 		}
 	}

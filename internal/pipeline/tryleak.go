@@ -104,13 +104,18 @@ func (t *trial) weighLeaks(ctx context.Context) error {
 	return nil
 }
 
-// bestRung returns the single rung with the least loss, nil if none was run.
+// bestRung returns the single rung with the least loss, nil if none was run. One that trains quickly is taken if there is one, for it
+// is trained again.
 func (t *trial) bestRung() *model.Named {
 	var best *model.Named
-	least := math.Inf(1)
+	least, cheap := math.Inf(1), false
 	for _, n := range t.rungs() {
-		if e := t.ladder.Entry(n.Name); e != nil && e.Failed == "" && e.Name != ladder.BaseName && e.Loss() < least {
-			best, least = &n, e.Loss()
+		e := t.ladder.Entry(n.Name)
+		if e == nil || e.Failed != "" || e.Name == ladder.BaseName || cheap && !ladder.Cheap(n.Name) {
+			continue
+		}
+		if e.Loss() < least || ladder.Cheap(n.Name) && !cheap {
+			best, least, cheap = &n, e.Loss(), ladder.Cheap(n.Name)
 		}
 	}
 	return best

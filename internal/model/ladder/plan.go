@@ -96,6 +96,19 @@ func makePlan(in Input, o Options) Plan {
 	return p
 }
 
+// Enough tells whether the plan keeps to its budget without leaving out a rung that costs little.
+func (p Plan) Enough() bool {
+	if p.Budget > 0 && p.Seconds > planShare*p.Budget {
+		return false
+	}
+	for _, s := range p.Steps {
+		if !s.Run && s.Rule == "compute" && Cheap(s.Name) {
+			return false
+		}
+	}
+	return true
+}
+
 // fit makes the plan fit into the seconds: first fewer inner parts, then heats, then fewer rungs, the dearest first.
 func (p *Plan) fit(in Input, o Options, limit float64) {
 	for _, parts := range [][2]int{{3, 3}, {5, 1}} {
@@ -110,7 +123,7 @@ func (p *Plan) fit(in Input, o Options, limit float64) {
 	// A family that would take most of the time by itself is not worth a heat.
 	for i := range p.Steps {
 		s := &p.Steps[i]
-		if s.Run && p.dear(s.Name, o) && s.Seconds > 0.6*limit {
+		if s.Run && dear(s.Name, o) && s.Seconds > 0.6*limit {
 			s.leaveOut(limit)
 		}
 	}
@@ -141,19 +154,19 @@ func (s *Step) leaveOut(limit float64) {
 
 // plan sets up heats for the families that cost much, such that the most that can go on fit into the seconds.
 func (p *Plan) plan(in Input, o Options, limit float64) {
-	var dear []float64
+	var costs []float64
 	for i := range p.Steps {
 		s := &p.Steps[i]
-		s.Heat = s.Run && p.dear(s.Name, o)
+		s.Heat = s.Run && dear(s.Name, o)
 		if s.Heat {
-			dear = append(dear, s.Seconds)
+			costs = append(costs, s.Seconds)
 		}
 	}
-	slices.Sort(dear)
-	for keep := len(dear) - 1; keep >= 1; keep-- {
+	slices.Sort(costs)
+	for keep := len(costs) - 1; keep >= 1; keep-- {
 		var heats []Heat
 		rows := max(leastHeat, p.Facts.Rows/heatShare)
-		for n := len(dear); n > keep && rows <= p.Facts.Rows/2; rows *= 4 {
+		for n := len(costs); n > keep && rows <= p.Facts.Rows/2; rows *= 4 {
 			n = max(keep, (n+1)/2)
 			heats = append(heats, Heat{Rows: rows, Keep: n})
 		}
@@ -176,9 +189,8 @@ func (p *Plan) plan(in Input, o Options, limit float64) {
 }
 
 // dear tells whether a family costs so much that it must earn its place in a heat.
-func (p *Plan) dear(name string, o Options) bool {
-	t := traitOf(name)
-	return !slices.Contains(o.Asked, name) && t.cell+t.square*float64(p.Facts.Rows)/float64(max(p.Facts.Columns, 1)) > cheapCell
+func dear(name string, o Options) bool {
+	return !slices.Contains(o.Asked, name) && !Cheap(name)
 }
 
 // estimate fills in the seconds of the steps, of the heats and of the whole. Of the families in heats the dearest are taken to

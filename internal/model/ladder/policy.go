@@ -60,6 +60,12 @@ func traitOf(name string) trait {
 	return trait{name: name, once: 0.1, cell: 10, bytes: 16, class: true}
 }
 
+// Cheap tells whether a family trains so quickly that it need not earn its place in a heat.
+func Cheap(name string) bool {
+	t := traitOf(name)
+	return t.cell <= cheapCell && t.square == 0
+}
+
 // worth is the place of a family in the order in which families are tried where time is short.
 func worth(name string) int {
 	if i := slices.IndexFunc(traits, func(t trait) bool { return t.name == name }); i >= 0 {
