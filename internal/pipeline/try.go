@@ -462,7 +462,7 @@ func (t *trial) noteReading(file string, c source.Counts) {
 
 // climb runs the ladder.
 func (t *trial) climb(ctx context.Context) error {
-	o := ladder.Options{Seed: t.Seed, Threads: t.Threads, Memory: t.Memory, NoAuto: !t.whole(), Plan: t.plan, Asked: t.asked, Progress: func(done, of float64, doing string) {
+	o := ladder.Options{Seed: t.Seed, Threads: t.Threads, Memory: t.Memory, NoAuto: !t.whole(), Inside: t.f.Test != "", Plan: t.plan, Asked: t.asked, Progress: func(done, of float64, doing string) {
 		t.Progress(t.Lang.Pick("训练模型", "train models"), int64(1000*done), int64(1000*of))
 	}}
 	in := ladder.Input{X: t.x, Y: t.y, W: t.w, Rungs: t.rungs(), Rounds: t.split.rounds, Group: t.group}

@@ -156,6 +156,7 @@ func (r *Result) chooseAuto() {
 	}
 	r.auto.recipe = recipes[len(r.in.Rounds)]
 	r.auto.recipe.bagged = true
+	r.auto.first = recipes[0]
 }
 
 func (r *Result) fallback() *recipe {

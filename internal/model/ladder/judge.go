@@ -47,6 +47,9 @@ func (f Figures) Loss() float64 {
 func (r *Result) judge() {
 	for _, g := range r.rungs {
 		e := Entry{Name: g.named.Name, Failed: g.failed}
+		if g.failed == "" && !g.whole() {
+			e.Failed = r.Plan.step(e.Name).Reason.En
+		}
 		if g.whole() {
 			e.Figures = r.figures(g.final)
 			e.FitSeconds, e.PredictSeconds, e.PeakMB = g.fitSeconds, g.predictSeconds, g.peakMB
@@ -64,8 +67,12 @@ func (r *Result) judge() {
 				e.PeakMB = max(e.PeakMB, g.peakMB)
 			}
 		}
-		for j, g := range r.auto.recipe.rungs {
-			e.Blend = append(e.Blend, Share{g.named.Name, r.auto.recipe.weights[j]})
+		shown := r.auto.recipe
+		if r.o.Inside {
+			shown = r.auto.first
+		}
+		for j, g := range shown.rungs {
+			e.Blend = append(e.Blend, Share{g.named.Name, shown.weights[j]})
 			e.PredictSeconds += g.predictSeconds
 		}
 		r.Models = append(r.Models, e)

@@ -51,6 +51,7 @@ type Options struct {
 	Effort   time.Duration // what is planned for without a clock: families that would go beyond it are left out; 0: no limit
 	Memory   int64         // bytes that training may use; 0: no limit
 	NoAuto   bool          // only the rungs by themselves
+	Inside   bool          // auto's line shows the blend that was chosen inside the (only) round's training rows, not the final one
 	Asked    []string      // rungs that somebody asked for by name: run however few rows there are
 	Plan     *Plan         // replay this plan, without a clock
 	Progress func(done, of float64, doing string)

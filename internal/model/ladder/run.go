@@ -18,6 +18,7 @@ type outOfSample struct {
 	raw    []float64 // NOut per row of the table, before calibration; NaN where no round judged
 	final  []float64 // after it
 	recipe *recipe   // for the final fit
+	first  *recipe   // auto: of the first round
 }
 
 // rung is one family on its way up.

@@ -18,6 +18,9 @@ func (r *Result) Why(l kequn.Lang) string {
 	}
 	say("选中 %s%s：%s。", "Chosen: %s%s, %s.", best.Name, blendWords(l, best.Blend), r.reach(l, best))
 	say("比较依据：%s 行%s，未参与训练的数据上的%s。", "Compared by %[3]s on rows not trained on (of %[1]s%[2]s).", thousands(r.Rows), r.what(l), r.by(l))
+	if tried := r.triedWords(l); tried != "" {
+		say("按规则尝试：%s。", "Tried by the rules: %s.", tried)
+	}
 	if base := r.Entry(BaseName); base != nil && base.Behind != nil {
 		if base.Behind.Loss <= 2*base.Behind.SE {
 			say("它并不比对所有人给同一个分数更好：这些列里看不出规律。", "It is no better than the same score for everybody: the columns do not tell.")
@@ -48,10 +51,34 @@ func (r *Result) Why(l kequn.Lang) string {
 	if r.Simple != r.Chosen {
 		say("最简单的可用模型是 %s：与选中者的差别不超过一个配对标准误。", "The simplest that will do is %s: within one paired standard error of the chosen one.", r.Simple)
 	}
+	for _, h := range r.Plan.Heats {
+		say("预赛：用 %s 行各试一次，留下 %d 种方法。", "Heat: each on %s rows, the best %d went on.", thousands(h.Rows), h.Keep)
+	}
 	if r.StoppedBy == "time" {
 		say("时间用完，后面的模型没有运行。", "The time was up before the later models.")
 	}
 	return strings.Join(out, l.Pick("", " "))
+}
+
+// triedWords says which families were tried and by which rule, families of one reason together.
+func (r *Result) triedWords(l kequn.Lang) string {
+	var reasons []string
+	names := map[string][]string{}
+	for _, s := range r.Plan.Steps {
+		if !s.Done || s.Name == BaseName {
+			continue
+		}
+		reason := s.Reason.In(l)
+		if names[reason] == nil {
+			reasons = append(reasons, reason)
+		}
+		names[reason] = append(names[reason], s.Name)
+	}
+	for i, reason := range reasons {
+		list := strings.Join(names[reason], l.Pick("、", ", "))
+		reasons[i] = fmt.Sprintf(l.Pick("%s（%s）", "%s (%s)"), list, reason)
+	}
+	return strings.Join(reasons, l.Pick("；", "; "))
 }
 
 // what says what the rows hold, after their number.
