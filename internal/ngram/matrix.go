@@ -180,3 +180,20 @@ func (m *Matrix) AddRows(r, out []float64) {
 		}
 	}
 }
+
+// AddPresence adds, for each column, the weight (w nil: the number) of the rows whose text has its gram to rows, and those rows' sum of the
+// gram's weight to sum.
+func (m *Matrix) AddPresence(w, rows, sum []float64) {
+	lines := make([]float64, m.NTexts)
+	for i, t := range m.Row {
+		if t >= 0 {
+			lines[t] += weightOf(w, i)
+		}
+	}
+	for t, v := range lines {
+		for e := m.start[t]; e < m.start[t+1]; e++ {
+			rows[m.col[e]] += v
+			sum[m.col[e]] += v * float64(m.val[e])
+		}
+	}
+}

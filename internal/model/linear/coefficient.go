@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"kequn"
 	"kequn/internal/kernel"
@@ -20,6 +21,7 @@ const (
 	Slope     CoefficientKind = "slope"     // per unit of the column, or of its logarithm
 	Level     CoefficientKind = "level"     // of one value of a category, against the column's average
 	Rare      CoefficientKind = "rare"      // of the rare values of a category, likewise
+	Gram      CoefficientKind = "gram"      // of an n-gram: what it adds on average where a text has it; only those that matter most are listed
 	None      CoefficientKind = "missing"   // of a missing value: against the mean value (numbers) or the average (categories)
 )
 
@@ -172,8 +174,16 @@ func (m *Model) Rules(lang kequn.Lang) []string {
 		for level, v := range f.levels {
 			rules = append(rules, rule{math.Abs(v), fmt.Sprintf(lang.Pick("“%s”为“%s”：%+.3g%s", "%s is %s: %+.3g%s"), col.Name, col.Levels[level], v, unit)})
 		}
+		if m.texts[j] != nil {
+			continue // below, by gram
+		}
 		if f.none != 0 && (f.levels != nil || f.none != -f.centre) {
 			rules = append(rules, rule{math.Abs(f.none), fmt.Sprintf(lang.Pick("“%s”缺失：%+.3g%s", "%s is missing: %+.3g%s"), col.Name, f.none, unit)})
+		}
+	}
+	for _, c := range m.coefs {
+		if c.Kind == Gram {
+			rules = append(rules, rule{math.Abs(c.Value), fmt.Sprintf(lang.Pick("“%s”里有“%s”：%+.3g%s", "%s says “%s”: %+.3g%s"), c.Column, strings.TrimSpace(c.Level), c.Value, unit)})
 		}
 	}
 	slices.SortStableFunc(rules, func(a, b rule) int { return cmp.Compare(b.size, a.size) })

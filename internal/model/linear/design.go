@@ -57,6 +57,12 @@ func (e *encoding) design(n, threads int) *design {
 		if t.number != nil {
 			coefs, all = append(coefs, t.slope), append(all, t.number.column(c.Num))
 		}
+		if t.text != nil {
+			if t.none >= 0 {
+				addFlag(t.none, denseColumn{code: t.text.column(c), on: make([]bool, c.Dict.Len()), none: true})
+			}
+			continue
+		}
 		if e.cols[j].Kind == table.Number {
 			if t.none >= 0 {
 				addFlag(t.none, denseColumn{v: c.Num})
@@ -79,7 +85,7 @@ func (e *encoding) design(n, threads int) *design {
 	d.p = d.nDense
 	for j, t := range e.terms {
 		slots := t.all()
-		if e.cols[j].Kind == table.Number || len(slots) <= fewSlots {
+		if e.cols[j].Kind != table.Category || len(slots) <= fewSlots {
 			continue
 		}
 		s := sparseColumn{code: e.in[j].Code, slots: make([]int32, len(t.slots)), none: -1}

@@ -27,6 +27,7 @@ type term struct {
 	none   int     // coefficient of "missing"; -1 if nothing was missing
 	slots  []int32 // for categories: coefficient of each level
 	other  int     // for categories: coefficient shared by rare levels; -1 if there are none
+	text   *textPart
 }
 
 // number is the way from a value to a standardised one.
@@ -64,11 +65,15 @@ func encode(l Learner, cols []model.Column, x *table.Table, w []float64) *encodi
 		missing bool
 		levels  []bool // has a coefficient of its own
 		rare    bool   // some levels share one
+		text    *textPart
 	}
 	pendings := make([]pending, len(cols))
 	kernel.Parallel(len(cols), l.Threads, 1, func(lo, hi int) {
 		for j := lo; j < hi; j++ {
 			p := &pendings[j]
+			if cols[j].Kind == table.Text {
+				continue
+			}
 			if cols[j].Kind == table.Category {
 				p.levels, p.rare, p.missing = chooseLevels(x.Columns[j], l, w)
 			} else {
@@ -78,6 +83,16 @@ func encode(l Learner, cols []model.Column, x *table.Table, w []float64) *encodi
 	})
 	var all []pending
 	for j, c := range cols {
+		if c.Kind == table.Text {
+			t := newTextPart(l, x.Columns[j], w)
+			if t == nil {
+				e.notes = append(e.notes, c.Name+": no word or character is common to several rows, not used")
+				continue
+			}
+			e.notes = append(e.notes, t.note(c.Name))
+			e.cols, e.in, all = append(e.cols, c), append(e.in, x.Columns[j]), append(all, pending{text: t, missing: t.missing})
+			continue
+		}
 		if c.Kind == table.Category {
 			p := pendings[j]
 			n := 0
@@ -122,7 +137,7 @@ func encode(l Learner, cols []model.Column, x *table.Table, w []float64) *encodi
 	dense, sparse := 0, e.nDense
 	take := func() int { sparse++; return sparse - 1 }
 	for _, p := range all {
-		t := term{number: p.num, slope: -1, none: -1, other: -1}
+		t := term{number: p.num, slope: -1, none: -1, other: -1, text: p.text}
 		if p.num != nil {
 			t.slope = dense
 			dense++
@@ -149,6 +164,17 @@ func encode(l Learner, cols []model.Column, x *table.Table, w []float64) *encodi
 	}
 	e.p = sparse
 	return e
+}
+
+// texts returns the text columns' parts.
+func (e *encoding) texts() []*textPart {
+	var out []*textPart
+	for _, t := range e.terms {
+		if t.text != nil {
+			out = append(out, t.text)
+		}
+	}
+	return out
 }
 
 // chooseLevels returns which levels have a coefficient of their own: those of at least MinCount weight, and of them the

@@ -47,7 +47,10 @@ func (p *problem) penalisedLoss(ctx context.Context, beta []float64, l2 float64)
 
 // metric returns a function that multiplies a vector by an approximate inverse of the Hessian.
 func (p *problem) metric(ctx context.Context, l2 float64) (func(v []float64), error) {
-	bound := 0.5
+	bound, at0 := 0.5, make([]float64, p.k*p.q)
+	if p.k == 1 {
+		bound, at0 = 1, p.start()
+	}
 	if p.q > maxNewton {
 		scale := make([]float64, p.q) // levels and the intercept: weight × variance, at most
 		for j := range scale {
@@ -59,7 +62,7 @@ func (p *problem) metric(ctx context.Context, l2 float64) (func(v []float64), er
 			}
 		}, nil
 	}
-	at, err := p.pass(ctx, make([]float64, p.k*p.q), hessian, 1)
+	at, err := p.pass(ctx, at0, hessian, 1)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"kequn"
@@ -46,6 +47,8 @@ type Learner struct {
 	MinCount  int     `param:"default=10,min=1,max=1000000" doc:"levels of a category with less weight than this share one coefficient"`
 	MaxLevels int     `param:"default=100,min=1,max=5000" doc:"the most levels of one category that have a coefficient of their own"`
 	NoLog     bool    `param:"default=0" doc:"take skewed numbers as they are, not their logarithm"`
+	NoText    bool    `param:"default=0" doc:"leave free-text columns out"`
+	TextL2    float64 `param:"default=0,min=0,max=1e12" doc:"penalty on squared coefficients of the n-grams of texts; 0 chooses one by held-out texts"`
 	MaxSteps  int     `param:"default=100,min=1,max=10000" doc:"the most steps of the solver"`
 
 	Threads int // 0: all processors
@@ -79,21 +82,46 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 		return nil, err
 	}
 	x, y, w = withoutZeros(x, y, w, rows)
-	cols, inputs, notes := model.Inputs(x, nil)
+	inputsOf := model.TextInputs
+	if l.NoText {
+		inputsOf = model.Inputs
+	}
+	cols, inputs, notes := inputsOf(x, nil)
 	if len(cols) == 0 {
 		return nil, model.ErrNoColumn
 	}
+	hasText := slices.ContainsFunc(cols, func(c model.Column) bool { return c.Kind == table.Text })
+	if hasText {
+		order := canonical(inputs, y.Y, w)
+		inputs, y = inputs.Take(order), y.Take(order)
+		if w != nil {
+			w = kernel.Take(w, order)
+		}
+	}
 	e := encode(l, cols, inputs, w)
+	w = e.onlyLearnt(w)
 	p := newProblem(l.Threads, e.design(x.NRows(), l.Threads), y, w)
-	fitted, err := solve(ctx, l, p)
+	p.texts = e.texts()
+	var fitted *solution
+	if len(p.texts) > 0 {
+		fitted, err = p.solveText(ctx, l, textHash(inputs))
+	} else {
+		fitted, err = solve(ctx, l, p)
+	}
 	if err != nil {
+		return nil, err
+	}
+	if err := fitted.finite(); err != nil {
 		return nil, err
 	}
 	if l.L2 == 0 {
 		params = setParam(params, "l2", fitted.l2)
 	}
+	if l.TextL2 == 0 {
+		params = setParam(params, "text_l2", fitted.textL2)
+	}
 	h := model.Header{
-		Family: Family, Version: 1, Task: y.Task, Classes: y.Classes, Columns: e.cols, Params: params, Rows: rows,
+		Family: Family, Version: formatVersion, Task: y.Task, Classes: y.Classes, Columns: e.cols, Params: params, Rows: rows,
 		Notes: append(append(notes, e.notes...), fitted.notes...),
 	}
 	m := newModel(h, e, p, fitted)
@@ -150,13 +178,15 @@ func setParam(params []model.Value, name string, v float64) []model.Value {
 
 // solution is what a solver found: K vectors of p coefficients and, last, the intercept.
 type solution struct {
-	beta  []float64
-	l2    float64
-	hess  []float64 // lower triangle at beta without penalty, q×q; nil if it was never made
-	sigma float64   // regression: variance of the residuals
-	edf   float64   // effective number of coefficients, the intercept included; 0 if unknown
-	steps int
-	notes []string
+	beta   []float64
+	l2     float64
+	text   []float64 // k×width coefficients of the texts' grams
+	textL2 float64
+	hess   []float64 // lower triangle at beta without penalty, q×q; nil if it was never made
+	sigma  float64   // regression: variance of the residuals
+	edf    float64   // effective number of coefficients, the intercept included; 0 if unknown
+	steps  int
+	notes  []string
 }
 
 // maxNewton is how many coefficients normal equations are solved for: a 1000×1000 Hessian takes 8 MB and 0.1 s to factor.
@@ -183,15 +213,18 @@ func solve(ctx context.Context, l Learner, p *problem) (*solution, error) {
 	default:
 		s, err = p.path(ctx, l.MaxSteps)
 	}
-	if err != nil {
-		return nil, err
-	}
-	for _, v := range s.beta {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, errNotFinite
+	return s, err
+}
+
+func (s *solution) finite() error {
+	for _, part := range [][]float64{s.beta, s.text} {
+		for _, v := range part {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return errNotFinite
+			}
 		}
 	}
-	return s, nil
+	return nil
 }
 
 var errNotFinite = errors.New("linear: the coefficients are not finite; the outcome's values are too large")

@@ -7,6 +7,7 @@ import (
 	"kequn"
 	"kequn/internal/kernel"
 	"kequn/internal/model"
+	"kequn/internal/ngram"
 	"kequn/internal/table"
 )
 
@@ -15,8 +16,9 @@ import (
 type Model struct {
 	h       model.Header
 	k       int
-	base    []float64  // k
-	effects [][]effect // per class, per column
+	base    []float64     // k
+	effects [][]effect    // per class, per column
+	texts   []*textEffect // per column, nil for others
 	coefs   []Coefficient
 	weight  []float64 // importance per column
 	edf     float64
@@ -34,6 +36,17 @@ type effect struct {
 func newModel(h model.Header, e *encoding, p *problem, s *solution) *Model {
 	m := &Model{h: h, k: p.k, edf: s.edf}
 	means, all := e.means(p), p.spread(p.k, s.beta)
+	m.texts = make([]*textEffect, len(e.terms))
+	width, at := p.textWidth(), 0
+	for j, t := range e.terms {
+		if t.text != nil {
+			f := &textEffect{vocabulary: t.text.vocabulary}
+			for c := range p.k {
+				f.coef = append(f.coef, s.text[c*width+at:][:t.text.matrix.NCols])
+			}
+			m.texts[j], at = f, at+t.text.matrix.NCols
+		}
+	}
 	for c := range p.k {
 		beta := all[c*(e.p+1) : (c+1)*(e.p+1)]
 		base := beta[e.p] + p.mean
@@ -43,6 +56,9 @@ func newModel(h model.Header, e *encoding, p *problem, s *solution) *Model {
 			for _, k := range t.all() {
 				centre += means[k] * beta[k]
 			}
+			if t.text != nil {
+				centre += t.text.mean(p, m.texts[j].coef[c])
+			}
 			base += centre
 			f := effect{number: t.number, centre: centre}
 			if t.number != nil {
@@ -50,6 +66,8 @@ func newModel(h model.Header, e *encoding, p *problem, s *solution) *Model {
 			}
 			if t.none >= 0 {
 				f.none = beta[t.none] - centre
+			} else if t.text != nil {
+				f.none = 0 // the average text
 			} else if e.cols[j].Kind == table.Number {
 				f.none = -centre // the mean: z is 0
 			}
@@ -62,6 +80,12 @@ func newModel(h model.Header, e *encoding, p *problem, s *solution) *Model {
 	}
 	if p.k == 1 {
 		m.coefs = e.coefficients(p, s, all, means)
+		for j, t := range e.terms {
+			if t.text != nil {
+				m.coefs[0].Value += t.text.mean(p, m.texts[j].coef[0])
+				m.coefs = append(m.coefs, t.text.sayGrams(e.cols[j].Name, e.in[j], p.w, m.texts[j].coef[0])...)
+			}
+		}
 	}
 	m.weight = m.importance(e, p)
 	return m
@@ -164,6 +188,26 @@ func (f *effect) addTo(c *table.Column, out []float64) {
 	}
 }
 
+// addTo adds the effects of column j on each class for each row to out.
+func (m *Model) addTo(j int, c *table.Column, out [][]float64) {
+	if m.texts[j] != nil {
+		m.texts[j].addTo(c, m.effectsOf(j), out)
+		return
+	}
+	for k := range out {
+		m.effects[k][j].addTo(c, out[k])
+	}
+}
+
+// effectsOf returns column j's effect on each class.
+func (m *Model) effectsOf(j int) []*effect {
+	out := make([]*effect, m.k)
+	for k := range out {
+		out[k] = &m.effects[k][j]
+	}
+	return out
+}
+
 // margins returns (k, n): base and effects of each class, one class after the other.
 func (m *Model) margins(x *table.Table) ([][]float64, error) {
 	in, err := model.Match(m.h.Columns, x)
@@ -179,11 +223,12 @@ func (m *Model) margins(x *table.Table) ([][]float64, error) {
 		}
 	}
 	kernel.Parallel(n, 0, 0, func(lo, hi int) {
+		parts := make([][]float64, m.k)
+		for c := range out {
+			parts[c] = out[c][lo:hi]
+		}
 		for j, col := range in.Columns {
-			part := col.Slice(lo, hi)
-			for c := range out {
-				m.effects[c][j].addTo(part, out[c][lo:hi])
-			}
+			m.addTo(j, col.Slice(lo, hi), parts)
 		}
 	})
 	return out, nil
@@ -258,7 +303,12 @@ func (m *Model) Attribute(x *table.Table, class int) (base float64, phi []float6
 		part := make([]float64, hi-lo)
 		for j, col := range in.Columns {
 			clear(part)
-			m.effects[class][j].addTo(col.Slice(lo, hi), part)
+			if t := m.texts[j]; t != nil {
+				one := &textEffect{t.vocabulary, t.coef[class : class+1]}
+				one.addTo(col.Slice(lo, hi), []*effect{&m.effects[class][j]}, [][]float64{part})
+			} else {
+				m.effects[class][j].addTo(col.Slice(lo, hi), part)
+			}
 			for i, v := range part {
 				phi[(lo+i)*cols+j] = v
 			}
@@ -273,13 +323,24 @@ func (m *Model) Importance() []float64 { return append([]float64(nil), m.weight.
 
 func (m *Model) importance(e *encoding, p *problem) []float64 {
 	out := make([]float64, len(e.terms))
-	cell := make([]float64, subBlock)
+	cells, parts := make([]float64, p.k*subBlock), make([][]float64, p.k)
 	for j, c := range e.in {
-		for class := range p.k {
-			for lo := 0; lo < p.n; lo += subBlock {
-				part := cell[:min(subBlock, p.n-lo)]
-				clear(part)
-				m.effects[class][j].addTo(c.Slice(lo, lo+len(part)), part)
+		if t := e.terms[j].text; t != nil {
+			for class, coef := range m.texts[j].coef {
+				for i, v := range t.effects(c, coef, m.effects[class][j], p.threads) {
+					out[j] += p.weightOf(i) * math.Abs(v)
+				}
+			}
+			continue
+		}
+		for lo := 0; lo < p.n; lo += subBlock {
+			n := min(subBlock, p.n-lo)
+			clear(cells)
+			for class := range parts {
+				parts[class] = cells[class*subBlock:][:n]
+			}
+			m.addTo(j, c.Slice(lo, lo+n), parts)
+			for _, part := range parts {
 				for i, v := range part {
 					out[j] += p.weightOf(lo+i) * math.Abs(v)
 				}
@@ -294,6 +355,16 @@ func (m *Model) importance(e *encoding, p *problem) []float64 {
 	return out
 }
 
+// formatVersion is the version of the arrays: 2 knows text columns.
+const formatVersion = 2
+
+// How a column enters the sum.
+const (
+	entersOtherwise = iota // a category, or a number of which only its absence tells something
+	entersAsNumber
+	entersAsText
+)
+
 // Encode implements [model.Model].
 func (m *Model) Encode(w io.Writer) error {
 	a := model.NewArrayWriter(w)
@@ -303,9 +374,18 @@ func (m *Model) Encode(w io.Writer) error {
 	a.Float64s(m.weight)
 	for j := range m.h.Columns {
 		t := m.effects[0][j].number
-		a.Bool(t != nil)
-		if t != nil {
+		switch {
+		case m.texts[j] != nil:
+			a.Int(entersAsText)
+			a.Bytes(m.texts[j].vocabulary.Append(nil))
+			for c := range m.k {
+				a.Float64s(m.texts[j].coef[c])
+			}
+		case t != nil:
+			a.Int(entersAsNumber)
 			a.Float64s([]float64{t.lo, t.hi, t.unit, t.mean, t.sd})
+		default:
+			a.Int(entersOtherwise)
 		}
 		for c := range m.k {
 			f := m.effects[c][j]
@@ -327,15 +407,31 @@ func (m *Model) Encode(w io.Writer) error {
 func Decode(h model.Header, r io.Reader) (model.Model, error) {
 	a := model.NewArrayReader(r)
 	m := &Model{h: h, k: a.Int()}
-	if h.Version != 1 || m.k != h.NOut() || m.k < 1 {
+	if h.Version < 1 || h.Version > formatVersion || m.k != h.NOut() || m.k < 1 {
 		return nil, model.ErrArrays
 	}
 	m.edf = a.Finite()
 	m.base, m.weight = a.FiniteN(m.k), a.FiniteN(len(h.Columns))
 	m.effects = make([][]effect, m.k)
-	for _, col := range h.Columns {
+	m.texts = make([]*textEffect, len(h.Columns))
+	for j, col := range h.Columns {
 		var t *number
-		if a.Bool() {
+		enters := a.Int()
+		if enters > entersAsText || (enters == entersAsText) != (col.Kind == table.Text) || enters == entersAsText && h.Version < 2 {
+			return nil, model.ErrArrays
+		}
+		switch enters {
+		case entersAsText:
+			v, rest, err := ngram.ReadVocabulary(a.Bytes())
+			if err != nil || len(rest) > 0 {
+				return nil, model.ErrArrays
+			}
+			f := &textEffect{vocabulary: v}
+			for range m.k {
+				f.coef = append(f.coef, a.FiniteN(v.NCols()))
+			}
+			m.texts[j] = f
+		case entersAsNumber:
 			v := a.FiniteN(5)
 			if len(v) != 5 || v[0] > v[1] || v[2] < 0 || !(v[4] > 0) || col.Kind != table.Number {
 				return nil, model.ErrArrays

@@ -20,6 +20,10 @@ type problem struct {
 	mean    float64 // regression: the mean outcome, taken off y
 	threads int
 
+	texts  []*textPart
+	offset []float64 // (k, n): added to the margins, if there are texts
+	resid  []float64 // (k, n): the loss's derivative by each margin is put here, if set
+
 	zero *sums // regression: at coefficients of 0, once they were needed
 }
 
@@ -193,7 +197,17 @@ func (p *problem) rows(lo, hi int, beta []float64, what want, s *scratch, part *
 	for c := range p.k {
 		p.margins(n, beta[c*p.q:(c+1)*p.q], s, s.margin[c*subBlock:c*subBlock+n])
 	}
+	if p.offset != nil {
+		for c := range p.k {
+			kernel.Axpy(1, p.offset[c*p.n+lo:c*p.n+hi], s.margin[c*subBlock:c*subBlock+n])
+		}
+	}
 	part.loss += p.derivatives(lo, n, what, s)
+	if p.resid != nil {
+		for c := range p.k {
+			copy(p.resid[c*p.n+lo:c*p.n+hi], s.r[c*subBlock:c*subBlock+n])
+		}
+	}
 	p.addGradient(n, s, part.grad)
 	if what != gradient {
 		p.addSquares(n, s, part)
