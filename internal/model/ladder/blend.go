@@ -134,28 +134,17 @@ func (r *Result) chooseAuto() {
 	})
 	for at, round := range r.in.Rounds {
 		recipe := recipes[at]
-		var members [][]float64
-		var weights []float64
-		var each []metric.Calibration
+		members := make([][]float64, len(recipe.rungs))
 		for j, g := range recipe.rungs {
-			bag := [][]float64{pick(g.raw, round.Test, k)}
-			for _, part := range g.bag {
-				if p := pick(part, round.Test, k); !math.IsNaN(p[0]) {
-					bag = append(bag, p)
-				}
-			}
-			for _, p := range bag {
-				members, weights, each = append(members, p), append(weights, recipe.weights[j]/float64(len(bag))), append(each, recipe.each[j])
-			}
+			members[j] = pick(g.raw, round.Test, k)
 		}
-		raw, final := blendScores(r.Task, weights, each, recipe.calibration, members)
+		raw, final := blendScores(r.Task, recipe.weights, recipe.each, recipe.calibration, members)
 		for i, row := range round.Test {
 			copy(r.auto.raw[int(row)*k:(int(row)+1)*k], raw[i*k:(i+1)*k])
 			copy(r.auto.final[int(row)*k:(int(row)+1)*k], final[i*k:(i+1)*k])
 		}
 	}
 	r.auto.recipe = recipes[len(r.in.Rounds)]
-	r.auto.recipe.bagged = true
 	r.auto.first = recipes[0]
 }
 

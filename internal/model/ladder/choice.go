@@ -29,16 +29,10 @@ type Choice struct {
 	calibration metric.Calibration
 }
 
-// add adds a member. Several of one name are the models of one rung on different rows.
-func (c *Choice) add(name string, m model.Model, weight float64, each metric.Calibration) {
-	c.members, c.names = append(c.members, m), append(c.names, name)
-	c.weights, c.each = append(c.weights, weight), append(c.each, each)
-}
-
 // setHeader makes the header out of the members'.
 func (c *Choice) setHeader(y model.Outcome, rows int) {
 	c.h = model.Header{Family: AutoFamily, Version: 1, Task: y.Task, Classes: y.Classes, Rows: rows}
-	for _, m := range c.members {
+	for i, m := range c.members {
 		h := m.Header()
 		for _, col := range h.Columns {
 			if at, ok := slices.BinarySearchFunc(c.h.Columns, col.Name, func(a model.Column, name string) int { return strings.Compare(a.Name, name) }); !ok {
@@ -50,9 +44,7 @@ func (c *Choice) setHeader(y model.Outcome, rows int) {
 				c.h.Notes = append(c.h.Notes, note)
 			}
 		}
-	}
-	for _, s := range c.shares() {
-		c.h.Params = append(c.h.Params, model.Value{Name: s.Name, Value: s.Weight})
+		c.h.Params = append(c.h.Params, model.Value{Name: c.names[i], Value: c.weights[i]})
 	}
 }
 
@@ -62,49 +54,24 @@ func (c *Choice) Header() model.Header { return c.h }
 // Line returns the name of the ladder's line that the model was made from, such as "auto" or "gbdt".
 func (c *Choice) Line() string { return c.name }
 
-// Members returns the first member of each rung in the ladder's order, with the rungs' shares.
+// Members returns the members in the ladder's order with their shares.
 func (c *Choice) Members() ([]model.Model, []Share) {
-	var first []model.Model
-	for i, name := range c.names {
-		if i == 0 || c.names[i-1] != name {
-			first = append(first, c.members[i])
-		}
+	shares := make([]Share, len(c.members))
+	for i := range shares {
+		shares[i] = Share{c.names[i], c.weights[i]}
 	}
-	return first, c.shares()
+	return slices.Clone(c.members), shares
 }
 
-// shares returns the weights of the rungs.
-func (c *Choice) shares() []Share {
-	var out []Share
-	for i, name := range c.names {
-		if i == 0 || c.names[i-1] != name {
-			out = append(out, Share{Name: name})
-		}
-		out[len(out)-1].Weight += c.weights[i]
-	}
-	return out
-}
-
-// main returns the members of the rung with most weight, the one that explains: from first up to last.
-func (c *Choice) main() (first, last int) {
-	best, at := -1.0, 0
-	for _, s := range c.shares() {
-		n := at
-		for n < len(c.names) && c.names[n] == s.Name {
-			n++
-		}
-		if s.Weight > best {
-			best, first, last = s.Weight, at, n
-		}
-		at = n
-	}
-	return first, last
-}
-
-// Main returns the member that explains: that of the rung with most weight, of several that of all rows.
+// Main returns the member with most weight, the one that explains.
 func (c *Choice) Main() model.Model {
-	first, _ := c.main()
-	return c.members[first]
+	best := 0
+	for i, w := range c.weights {
+		if w > c.weights[best] {
+			best = i
+		}
+	}
+	return c.members[best]
 }
 
 // Predict implements [model.Model].
@@ -121,65 +88,41 @@ func (c *Choice) Predict(x *table.Table) ([]float64, error) {
 	return final, nil
 }
 
-// Margin implements [model.Marginer]: the margin of the main rung, of several models their mean.
+// Margin implements [model.Marginer]: the margin of the main member.
 func (c *Choice) Margin(x *table.Table) ([]float64, error) {
-	first, last := c.main()
-	var out []float64
-	for _, member := range c.members[first:last] {
-		m, ok := member.(model.Marginer)
-		if !ok {
-			return nil, kequn.Errorf(kequn.KindUsage, "", "%s has no margin", member.Header().Family)
-		}
-		part, err := m.Margin(x)
-		if err != nil {
-			return nil, err
-		}
-		if out == nil {
-			out = make([]float64, len(part))
-		}
-		for i, v := range part {
-			out[i] += v / float64(last-first)
-		}
+	if m, ok := c.Main().(model.Marginer); ok {
+		return m.Margin(x)
 	}
-	return out, nil
+	return nil, kequn.Errorf(kequn.KindUsage, "", "%s has no margin", c.Main().Header().Family)
 }
 
-// Attribute implements [model.Attributor]: the contributions of the main rung, of several models their mean; 0 for columns that it
-// does not use.
+// Attribute implements [model.Attributor]: the contributions of the main member, 0 for columns that it does not use.
 func (c *Choice) Attribute(x *table.Table, class int) (base float64, phi []float64, err error) {
-	first, last := c.main()
-	n := x.NRows()
+	a, ok := c.Main().(model.Attributor)
+	if !ok {
+		return 0, nil, kequn.Errorf(kequn.KindUsage, "", "%s has no contributions", c.Main().Header().Family)
+	}
+	base, part, err := a.Attribute(x, class)
+	if err != nil {
+		return 0, nil, err
+	}
+	to, have, n := c.places(), len(c.Main().Header().Columns), x.NRows()
 	phi = make([]float64, n*len(c.h.Columns))
-	for _, member := range c.members[first:last] {
-		a, ok := member.(model.Attributor)
-		if !ok {
-			return 0, nil, kequn.Errorf(kequn.KindUsage, "", "%s has no contributions", member.Header().Family)
-		}
-		b, part, err := a.Attribute(x, class)
-		if err != nil {
-			return 0, nil, err
-		}
-		base += b / float64(last-first)
-		to := c.places(member)
-		for i := range n {
-			for j, at := range to {
-				phi[i*len(c.h.Columns)+at] += part[i*len(to)+j] / float64(last-first)
-			}
+	for i := range n {
+		for j := range have {
+			phi[i*len(c.h.Columns)+to[j]] = part[i*have+j]
 		}
 	}
 	return base, phi, nil
 }
 
-// Importance implements [model.Importancer]: that of the main rung, of several models their mean.
+// Importance implements [model.Importancer]: that of the main member.
 func (c *Choice) Importance() []float64 {
-	first, last := c.main()
 	out := make([]float64, len(c.h.Columns))
-	for _, member := range c.members[first:last] {
-		if a, ok := member.(model.Importancer); ok {
-			to := c.places(member)
-			for j, v := range a.Importance() {
-				out[to[j]] += v / float64(last-first)
-			}
+	if a, ok := c.Main().(model.Importancer); ok {
+		to := c.places()
+		for j, v := range a.Importance() {
+			out[to[j]] = v
 		}
 	}
 	return out
@@ -193,9 +136,9 @@ func (c *Choice) Rules(lang kequn.Lang) []string {
 	return nil
 }
 
-// places returns where a member's columns lie among those of the whole.
-func (c *Choice) places(member model.Model) []int {
-	cols := member.Header().Columns
+// places returns where the main member's columns lie among those of the whole.
+func (c *Choice) places() []int {
+	cols := c.Main().Header().Columns
 	to := make([]int, len(cols))
 	for j, col := range cols {
 		to[j] = slices.IndexFunc(c.h.Columns, func(a model.Column) bool { return a.Name == col.Name })

@@ -222,33 +222,16 @@ func (r *Result) Fit(ctx context.Context, name string) (*Choice, error) {
 	}
 	rows := r.taking()
 	x, y, w := take(r.in, rows)
-	c := &Choice{calibration: recipe.calibration, name: name}
+	c := &Choice{weights: recipe.weights, calibration: recipe.calibration, each: recipe.each, name: name}
 	began := time.Now()
-	var parts []int32
-	for j, g := range recipe.rungs {
+	for _, g := range recipe.rungs {
 		l := model.WithThreads(model.WithSeed(g.named.Learner, r.o.Seed), r.o.Threads)
 		m, err := l.Fit(ctx, x, y, w)
 		if err != nil {
 			return nil, refuse(err)
 		}
-		bag := []model.Model{m}
-		if recipe.bagged && g.bag != nil {
-			if parts == nil {
-				parts = r.partsOf(rows)
-			}
-			for part := range g.bag {
-				m, err := r.fitWithout(ctx, l, rows, parts, int32(part))
-				if err != nil {
-					return nil, refuse(err)
-				}
-				if m != nil {
-					bag = append(bag, m)
-				}
-			}
-		}
-		for _, m := range bag {
-			c.add(g.named.Name, m, recipe.weights[j]/float64(len(bag)), recipe.each[j])
-		}
+		c.members = append(c.members, m)
+		c.names = append(c.names, g.named.Name)
 	}
 	c.setHeader(y, len(rows))
 	c.h.Seconds = time.Since(began).Seconds()
@@ -288,7 +271,6 @@ type recipe struct {
 	weights     []float64
 	each        []metric.Calibration
 	calibration metric.Calibration
-	bagged      bool // members whose models differ from sample to sample are the mean of several
 }
 
 func (r *Result) recipe(name string) (*recipe, error) {

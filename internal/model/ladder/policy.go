@@ -32,7 +32,6 @@ type trait struct {
 	class  bool    // several classes cost several times
 	simple bool    // few numbers, learnt from few rows
 	deep   bool    // many numbers, learnt from many rows
-	bag    bool    // its models differ from sample to sample: the mean of several is better than one
 	boost  bool    // a kind of gradient boosting
 }
 
@@ -40,7 +39,7 @@ type trait struct {
 var traits = []trait{
 	{name: BaseName, cell: 0.001, simple: true},
 	{name: "linear", once: 0.003, cell: 0.3, bytes: 16, class: true, simple: true},
-	{name: "gbdt", once: 0.02, cell: 0.9, bytes: 6, class: true, bag: true, boost: true},
+	{name: "gbdt", once: 0.02, cell: 0.9, bytes: 6, class: true, boost: true},
 	{name: "additive", once: 0.1, cell: 6, bytes: 8, class: true},
 	{name: "gbdt-slow", once: 0.1, cell: 5, bytes: 6, class: true, boost: true},
 	{name: "gbdt-symmetric", once: 0.1, cell: 5, bytes: 6, class: true, boost: true},

@@ -143,20 +143,3 @@ func TestHeats(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-// A rung whose models are the mean of several explains the mean's margin.
-func TestBaggedMember(t *testing.T) {
-	in := shop(800, kequn.Binary)
-	r := run(t, in, Options{})
-	c, err := r.Fit(context.Background(), AutoName)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if first, last := c.main(); c.names[first] != "gbdt" || last-first != 1+r.Plan.Inner {
-		t.Fatalf("%v explains", c.names[first:last])
-	}
-	members, shares := c.Members()
-	if len(members) != len(shares) || len(shares) > 2 {
-		t.Errorf("%d members, shares %v", len(members), shares)
-	}
-}

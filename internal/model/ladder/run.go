@@ -35,10 +35,6 @@ type rung struct {
 	// inner has, per round and row of its Train, what models said that were not trained on that row; NaN where none did.
 	inner [][]float64
 
-	// bag has, per inner part, what the part's model said of the rows that its round judges, NOut per row of the table; nil for
-	// families whose models hardly differ.
-	bag [][]float64
-
 	rounds []metric.Calibration // per round, fitted on inner
 
 	fitSeconds, predictSeconds, peakMB float64
@@ -169,31 +165,9 @@ func (p *Plan) step(name string) *Step {
 	return nil
 }
 
-// bagged tells whether the rung's score is the mean of the models of all inner parts and that of all rows.
-func (r *Result) bagged(g *rung) bool {
-	return !r.o.NoAuto && r.Plan.InnerOf > 1 && r.Plan.InnerOf == r.Plan.Inner && traitOf(g.named.Name).bag
-}
-
-// fitWithout trains on the rows without one of their parts; nil if what is left has one class.
-func (r *Result) fitWithout(ctx context.Context, l model.Learner, rows, parts []int32, part int32) (model.Model, error) {
-	var train []int32
-	for i, row := range rows {
-		if parts[i] != part {
-			train = append(train, row)
-		}
-	}
-	x, y, w := take(r.in, r.thin(train))
-	m, err := l.Fit(ctx, x, y, w)
-	if errors.Is(err, model.ErrOneClass) || errors.Is(err, model.ErrNoRows) {
-		return nil, nil
-	}
-	return m, err
-}
-
 // innerParts cuts the training rows of a round into parts.
-func (r *Result) innerParts(round int) []int32 { return r.partsOf(r.in.Rounds[round].Train) }
-
-func (r *Result) partsOf(rows []int32) []int32 {
+func (r *Result) innerParts(round int) []int32 {
+	rows := r.in.Rounds[round].Train
 	x, y, _ := take(r.in, rows)
 	var group []int64
 	if r.in.Group != nil {
@@ -218,12 +192,6 @@ func (r *Result) runRung(ctx context.Context, g *rung, inner [][]int32) error {
 		}
 		for part := -1; part < r.Plan.InnerOf; part++ {
 			jobs = append(jobs, job{round, part})
-		}
-	}
-	if r.bagged(g) {
-		g.bag = make([][]float64, r.Plan.InnerOf)
-		for part := range g.bag {
-			g.bag[part] = nan(n * k)
 		}
 	}
 	memory := watchHeap()
@@ -294,14 +262,6 @@ func (r *Result) runJob(ctx context.Context, g *rung, j job, part []int32, threa
 	}
 	for i, row := range at {
 		copy(into[int(row)*k:(int(row)+1)*k], score[i*k:(i+1)*k])
-	}
-	if j.part >= 0 && g.bag != nil {
-		if score, err = m.Predict(r.in.X.Take(round.Test)); err != nil {
-			return nil, took, err
-		}
-		for i, row := range round.Test {
-			copy(g.bag[j.part][int(row)*k:(int(row)+1)*k], score[i*k:(i+1)*k])
-		}
 	}
 	return m.Header().Params, took, nil
 }
