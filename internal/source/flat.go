@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"kequn"
+	"kequn/internal/ngram"
 	"kequn/internal/table"
 )
 
@@ -26,8 +27,11 @@ type Info struct {
 //
 //	Number    every value is a number; numbers beyond float64 and infinities become missing and are counted
 //	Time      every value is a date or a time; dates that do not exist become missing and are counted
-//	Category  anything else, yes and no included
-//	Text      anything else with more than 1,000 different values, fewer than five rows each: names, notes
+//	Category  anything else, yes and no included; codes too, however many, as long as each has two rows on average
+//	Text      anything else of which a value has fewer than five rows on average: sentences ([ngram.Prose]) from 20
+//	          different ones on, and from 1,000 on names and codes that have fewer than two
+//
+// Learners read sentences (model.IsText); names and codes that hardly repeat are of no use to them.
 //
 // Digits that begin with a zero are no numbers. A record that is flawed as a whole (wrong number of fields, broken
 // quotes, invalid bytes) is left out and counted, and Info.Row then keeps the numbering.
@@ -80,7 +84,7 @@ func ReadFlat(ctx context.Context, path string, opt Options) (*table.Table, *Inf
 			continue
 		}
 		for i, c := range out.Columns {
-			if n := c.Len(); c.Kind == table.Category && c.Dict.Len() > 1000 && c.Dict.Len()*5 > n {
+			if c.Kind == table.Category && isText(c) {
 				c.Kind, schema[i].Kind = table.Text, table.Text
 			}
 		}
@@ -106,6 +110,24 @@ func (f *File) readWhole(ctx context.Context, schema []Column) (*table.Table, Co
 		return out.Append(b.Table)
 	}, nil)
 	return out, counts, rows, err
+}
+
+// isText tells whether a column of words is free text, or names and codes that hardly repeat, rather than a category.
+func isText(c *table.Column) bool {
+	filled := 0
+	for _, k := range c.Code {
+		if k >= 0 {
+			filled++
+		}
+	}
+	distinct := c.Dict.Len()
+	switch {
+	case distinct < 20 || distinct*5 <= filled:
+		return false
+	case ngram.ProseOf(c.Dict):
+		return true
+	}
+	return distinct > 1000 && distinct*2 > filled
 }
 
 func numbersOnly(c *table.Column) bool {

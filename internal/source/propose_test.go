@@ -15,6 +15,7 @@ import (
 	"golang.org/x/text/encoding/simplifiedchinese"
 
 	"kequn"
+	"kequn/internal/ngram"
 	"kequn/internal/table"
 )
 
@@ -456,5 +457,25 @@ func TestFlatUnreadableTimes(t *testing.T) {
 	out, _, err := ReadFlat(ctx, path, Options{})
 	if err != nil || out.NRows() != 6 {
 		t.Errorf("%v, %d rows", err, out.NRows())
+	}
+}
+
+// Sentences are text, also few of them and in Chinese; codes are a category while they repeat, and no free text when they do not.
+func TestFlatTextOrCodes(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("review,评论,plan,sku,ticket,name\n")
+	for i := range 4000 {
+		fmt.Fprintf(&b, "the parcel number %d came late again,第%d次买了，质量还是很好,%s,SKU-%d,T%06d,Jane Doe%d\n", i%3000, i%1500, []string{"paid by bank transfer every month", "paid by card once a year"}[i%2], i%1900, i, i)
+	}
+	out, _, err := ReadFlat(context.Background(), write(t, "r.csv", b.String()), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"review": "text true", "评论": "text true", "plan": "category false", "sku": "category false", "ticket": "text false", "name": "text false"}
+	for _, c := range out.Columns {
+		prose := c.Kind == table.Text && ngram.ProseOf(c.Dict)
+		if got := fmt.Sprintf("%s %v", c.Kind, prose); got != want[c.Name] {
+			t.Errorf("%s is %s, want %s", c.Name, got, want[c.Name])
+		}
 	}
 }
