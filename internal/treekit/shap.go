@@ -28,13 +28,12 @@ import (
 // Reference: Lundberg, Erion, Lee, Consistent Individualized Feature Attribution for Tree Ensembles (2018); Yu et al.,
 // Linear TreeShap (2022).
 //
-// Where many rows are asked for, a leaf's few columns make few different cases: what each adds is then put into a table once
-// (2^d·d numbers a leaf), and a row only looks up its cases. The time falls to O(leaves·d), about 0.3 µs a tree of 31 leaves.
+// Where many rows are asked for, the few columns of a leaf make few different cases: what each adds is then put into a table
+// once, and rows only look up their cases: see shapCell.
 func (e *Ensemble) Attribute(x *table.Table, out, threads int) (base float64, phi []float64) {
 	n := x.NRows()
 	phi = make([]float64, n*e.NCols)
 	num, code := columnsOf(x)
-	f := e.scorer()
 	base = e.Base[out]
 	var own []int // trees that add to the output
 	for t := range e.Trees {
@@ -42,6 +41,10 @@ func (e *Ensemble) Attribute(x *table.Table, out, threads int) (base float64, ph
 			own = append(own, t)
 		}
 	}
+	asker := newAsker(e)
+	// A task has many rows, so that a tree's tables are used often while they are in the cache, but one for each processor.
+	share := (n + kernel.Threads(threads) - 1) / kernel.Threads(threads)
+	rows := max(1, min(shapGroups, (share+maskRows-1)/maskRows, mostMasks*2/max(1, asker.nMasks))) * maskRows
 	// Trees are prepared and used in turns, so that memory stays bounded for large forests.
 	for len(own) > 0 {
 		turn, nodes := 0, 0
@@ -51,27 +54,23 @@ func (e *Ensemble) Attribute(x *table.Table, out, threads int) (base float64, ph
 		}
 		plans := make([]*shapTree, turn)
 		kernel.Parallel(turn, threads, 1, func(lo, _ int) {
-			tree := &e.Trees[own[lo]]
-			plans[lo] = newShapTree(tree, out-tree.Out)
-			if n >= worthTables {
-				plans[lo].makeTables()
-			}
+			t := own[lo]
+			plans[lo] = newShapTree(&e.Trees[t], out-e.Trees[t].Out, asker.ofNode[t], cellBudget(n, turn))
 		})
 		for _, p := range plans {
 			base += p.mean
 		}
-		kernel.Parallel(n, threads, shapRows, func(lo, hi int) {
-			s := newShapScratch(plans)
-			if f == nil {
-				e.attributePlain(plans, s, phi, num, code, lo, hi)
-				return
+		kernel.Parallel(n, threads, rows, func(lo, hi int) {
+			s := newShapScratch(plans, asker.nMasks, (hi-lo+maskRows-1)/maskRows)
+			for g := range s.masks {
+				first := lo + g*maskRows
+				asker.ask(s.masks[g], num, code, first, min(hi, first+maskRows))
 			}
-			s.codes = make([]uint16, (hi-lo)*f.nSlots+1)
-			f.encode(s.codes, num, code, lo, hi)
 			for k, p := range plans {
-				for i := lo; i < hi; i++ {
-					answers(f.asked[own[k]], s.codes[(i-lo)*f.nSlots:], s.answers[:(len(p.tree.Nodes)+63)/64])
-					p.attribute(s, phi[i*e.NCols:(i+1)*e.NCols])
+				for g, masks := range s.masks {
+					first := lo + g*maskRows
+					asker.askTree(masks, own[k], num, code, first, min(hi, first+maskRows))
+					p.attribute(s, masks, phi[first*e.NCols:min(hi, first+maskRows)*e.NCols], e.NCols)
 				}
 			}
 		})
@@ -82,10 +81,54 @@ func (e *Ensemble) Attribute(x *table.Table, out, threads int) (base float64, ph
 
 const (
 	maxTurn      = 128     // trees prepared at once
-	maxTurnNodes = 1 << 14 // and their nodes, at about 1 kB each
-	shapRows     = 64      // rows per task
-	worthTables  = 256     // rows for which making tables pays
+	maxTurnNodes = 1 << 12 // and their nodes, at about 1 kB each
+	maxTurnCells = 1 << 22 // and the numbers in their tables: 32 MB
+	shapGroups   = 8       // groups of 64 rows per task
 )
+
+// asker answers the questions of trees for 64 rows: from the masks of the compiled ensemble, or, where that has too many
+// questions, tree by tree.
+type asker struct {
+	e      *Ensemble
+	q      *questions
+	nMasks int
+	ofNode [][]uint32 // per tree and node: its mask
+}
+
+func newAsker(e *Ensemble) *asker {
+	if q := e.asked(); q != nil {
+		return &asker{e, q, q.nMasks, q.ofNode}
+	}
+	a := &asker{e: e, ofNode: make([][]uint32, len(e.Trees))}
+	for t := range e.Trees {
+		a.nMasks = max(a.nMasks, len(e.Trees[t].Nodes))
+		for k := range e.Trees[t].Nodes {
+			a.ofNode[t] = append(a.ofNode[t], uint32(k))
+		}
+	}
+	return a
+}
+
+func (a *asker) ask(masks []uint64, num [][]float64, code [][]int32, lo, hi int) {
+	if a.q != nil {
+		a.q.ask(masks, num, code, lo, hi)
+	}
+}
+
+func (a *asker) askTree(masks []uint64, t int, num [][]float64, code [][]int32, lo, hi int) {
+	if a.q != nil {
+		return
+	}
+	tree := &a.e.Trees[t]
+	clear(masks)
+	for k := range tree.Nodes {
+		for i := lo; i < hi; i++ {
+			if a.e.goesLeft(tree, &tree.Nodes[k], num, code, i) {
+				masks[k] |= 1 << (i - lo)
+			}
+		}
+	}
+}
 
 // shapTree is a tree prepared for attribution to one output: its edges in preorder, so that a parent's come first.
 type shapTree struct {
@@ -94,7 +137,9 @@ type shapTree struct {
 	edges []shapEdge
 	mean  float64
 
-	leaves []leafTable // nil if there are no tables
+	question []uint32   // of each node: the mask that answers it
+	cells    []shapCell // all leaves are in tables; nil if there are none
+	deep     []deepCell // of leaves with too many columns for one table
 
 	// tables holds, per edge, four vectors of k numbers, where z is the share of the cover that the edge's column passes on
 	// from the root to here and y the same one question of that column earlier (1 if there is none):
@@ -119,8 +164,9 @@ type shapEdge struct {
 	value  float64 // the leaf's value
 }
 
-func newShapTree(t *Tree, out int) *shapTree {
-	p := &shapTree{tree: t}
+// newShapTree prepares a tree with tables of about so many numbers, or none if budget is 0 or too small for it.
+func newShapTree(t *Tree, out int, question []uint32, budget int) *shapTree {
+	p := &shapTree{tree: t, question: question}
 	if len(t.Nodes) == 0 {
 		p.mean = t.Leaf[out]
 		return p
@@ -166,7 +212,15 @@ func newShapTree(t *Tree, out int) *shapTree {
 		}
 	}
 	walk(0, -1, 1, 0)
-	p.k = (deepest + 1) / 2
+	if budget == 0 || !p.makeCells(out, budget) {
+		p.makeSteps(z, (deepest+1)/2)
+	}
+	return p
+}
+
+// makeSteps fills tables, given the share of the cover that each edge's column passes on.
+func (p *shapTree) makeSteps(z []float64, k int) {
+	p.k = k
 	ts, weight := gaussLegendre(p.k)
 	p.tables = make([]float64, 4*p.k*len(p.edges))
 	for i := range p.edges {
@@ -190,158 +244,62 @@ func newShapTree(t *Tree, out int) *shapTree {
 			}
 		}
 	}
-	return p
-}
-
-// A leafTable has what a leaf adds to each column of its path in every case: which of them let the row pass.
-type leafTable struct {
-	cols []int32
-	// Column j lets the row pass if its answers agree with want[j] wherever mask[j] is set.
-	mask, want []uint64
-	phi        []float64 // (2^d, d)
-}
-
-const (
-	maxTableCols = 10      // of one leaf
-	maxTable     = 1 << 16 // numbers of a whole tree: half a megabyte, to stay in the second-level cache
-)
-
-// makeTables makes the tables of all leaves, or none if they were too large.
-func (p *shapTree) makeTables() {
-	if len(p.tree.Nodes) > 64 {
-		return
-	}
-	var leaves []leafTable
-	size := 0
-	for at := range p.edges {
-		if p.edges[at].leaf < 0 {
-			continue
-		}
-		var l leafTable
-		var z []float64
-		for i := int32(at); i >= 0; i = p.edges[i].parent {
-			e := &p.edges[i]
-			j := 0
-			for j < len(l.cols) && l.cols[j] != e.col {
-				j++
-			}
-			if j == len(l.cols) {
-				l.cols, l.mask, l.want, z = append(l.cols, e.col), append(l.mask, 0), append(l.want, 0), append(z, 1)
-			}
-			l.mask[j] |= 1 << e.node
-			if !e.right {
-				l.want[j] |= 1 << e.node
-			}
-			z[j] *= e.share
-		}
-		d := len(l.cols)
-		if size += d << d; d > maxTableCols || size > maxTable {
-			return
-		}
-		l.fill(z, p.edges[at].value)
-		leaves = append(leaves, l)
-	}
-	p.leaves = leaves
-}
-
-// fill computes the table by the formula of [Ensemble.Attribute].
-func (l *leafTable) fill(z []float64, value float64) {
-	d := len(z)
-	k := (d + 1) / 2
-	ts, weight := gaussLegendre(k)
-	// factor[o] is (k, d): t·o + (1−t)·z.
-	var factor, inverse [2][]float64
-	for o := range factor {
-		factor[o], inverse[o] = make([]float64, k*d), make([]float64, k*d)
-		for q, t := range ts {
-			for j := range z {
-				v := t*float64(o) + (1-t)*z[j]
-				factor[o][q*d+j] = v
-				if v > 0 { // else z is 0 as o is, and the column adds nothing
-					inverse[o][q*d+j] = 1 / v
-				}
-			}
-		}
-	}
-	l.phi = make([]float64, d<<d)
-	for c := range 1 << d {
-		phi := l.phi[c*d : (c+1)*d]
-		for q, w := range weight {
-			product := value * w
-			for j := range z {
-				product *= factor[c>>j&1][q*d+j]
-			}
-			for j := range z {
-				phi[j] += product * inverse[c>>j&1][q*d+j]
-			}
-		}
-		for j := range z {
-			phi[j] *= float64(c>>j&1) - z[j]
-		}
-	}
 }
 
 type shapScratch struct {
-	product []float64 // per edge, k: product of factors from the root to here
-	below   []float64 // per edge, k: Σ over leaves below of value × product
-	state   []uint8   // per edge: 0 passes, 1 turns off here, 2 had turned off
-	answers []uint64  // per node, one bit: the row goes left
-	codes   []uint16
+	masks   [][]uint64         // of each group of rows
+	product []float64          // per edge, k: product of factors from the root to here
+	below   []float64          // per edge, k: Σ over leaves below of value × product
+	state   []uint8            // per edge: 0 passes, 1 turns off here, 2 had turned off
+	answers [maskRows][]uint64 // per row and node, one bit: the row goes left
+	number  [2][maskRows]uint16
 }
 
-func newShapScratch(plans []*shapTree) *shapScratch {
+func newShapScratch(plans []*shapTree, nMasks, groups int) *shapScratch {
 	size, edges, nodes := 0, 0, 0
 	for _, p := range plans {
-		size, edges, nodes = max(size, p.k*len(p.edges)), max(edges, len(p.edges)), max(nodes, len(p.tree.Nodes))
-	}
-	return &shapScratch{
-		product: make([]float64, size), below: make([]float64, size),
-		state: make([]uint8, edges), answers: make([]uint64, (nodes+63)/64),
-	}
-}
-
-// attributePlain asks the trees as they are written, for ensembles too large to compile.
-func (e *Ensemble) attributePlain(plans []*shapTree, s *shapScratch, phi []float64, num [][]float64, code [][]int32, lo, hi int) {
-	for _, p := range plans {
-		for i := lo; i < hi; i++ {
-			clear(s.answers)
-			for k := range p.tree.Nodes {
-				if e.goesLeft(p.tree, &p.tree.Nodes[k], num, code, i) {
-					s.answers[k/64] |= 1 << (k % 64)
-				}
-			}
-			p.attribute(s, phi[i*e.NCols:(i+1)*e.NCols])
+		if p.k > 0 {
+			size, edges, nodes = max(size, p.k*len(p.edges)), max(edges, len(p.edges)), max(nodes, len(p.tree.Nodes))
 		}
 	}
-}
-
-// attribute adds the tree's Shapley values to phi, given the answer of each node.
-func (p *shapTree) attribute(s *shapScratch, phi []float64) {
-	switch {
-	case p.leaves != nil:
-		p.lookUp(s.answers[0], phi)
-	case len(p.edges) > 0:
-		p.walkEdges(s, phi)
+	s := &shapScratch{masks: make([][]uint64, groups), product: make([]float64, size), below: make([]float64, size), state: make([]uint8, edges)}
+	for g := range s.masks {
+		s.masks[g] = make([]uint64, nMasks)
 	}
+	for r := range s.answers {
+		s.answers[r] = make([]uint64, (nodes+63)/64)
+	}
+	return s
 }
 
-func (p *shapTree) lookUp(answers uint64, phi []float64) {
-	for i := range p.leaves {
-		l := &p.leaves[i]
-		d := len(l.cols)
-		c := 0
-		for j, mask := range l.mask {
-			differs := (answers ^ l.want[j]) & mask
-			c |= int((differs-1)&^differs>>63) << j // 1 if nothing differs
+// attribute adds the tree's Shapley values to phi, given the masks of at most 64 rows.
+func (p *shapTree) attribute(s *shapScratch, masks []uint64, phi []float64, nCols int) {
+	for i := range p.cells {
+		p.cells[i].add(s, masks, phi, nCols)
+	}
+	for i := range p.deep {
+		p.deep[i].add(s, masks, phi, nCols)
+	}
+	if p.k == 0 {
+		return
+	}
+	for w := 0; w < len(p.question); w += 64 {
+		var square [64]uint64
+		for i, q := range p.question[w:min(w+64, len(p.question))] {
+			square[i] = masks[q]
 		}
-		for j, v := range l.phi[c*d : c*d+d] {
-			phi[l.cols[j]] += v
+		transpose(&square)
+		for r, answers := range square {
+			s.answers[r][w/64] = answers
 		}
+	}
+	for r := 0; len(phi) > 0; r, phi = r+1, phi[nCols:] {
+		p.walkEdges(s, s.answers[r], phi[:nCols])
 	}
 }
 
 // walkEdges goes down the tree with the products and up with the sums.
-func (p *shapTree) walkEdges(s *shapScratch, phi []float64) {
+func (p *shapTree) walkEdges(s *shapScratch, answers []uint64, phi []float64) {
 	k := p.k
 	for i := range p.edges {
 		e := &p.edges[i]
@@ -349,7 +307,7 @@ func (p *shapTree) walkEdges(s *shapScratch, phi []float64) {
 		switch {
 		case e.before >= 0 && s.state[e.before] != 0:
 			state = 2
-		case s.answers[e.node/64]>>(e.node%64)&1 != 0 == e.right:
+		case answers[e.node/64]>>(e.node%64)&1 != 0 == e.right:
 			state = 1
 		}
 		s.state[i] = state

@@ -172,7 +172,7 @@ func TestAttributionsOfDeepTrees(t *testing.T) {
 		want := make([]float64, e.NCols)
 		for i := range e.Trees {
 			recursiveShap(e, &e.Trees[i], want, num, code, row)
-			most = max(most, newShapTree(&e.Trees[i], 0).k)
+			most = max(most, newShapTree(&e.Trees[i], 0, make([]uint32, len(e.Trees[i].Nodes)), 0).k)
 		}
 		for c := range want {
 			worst = max(worst, math.Abs(want[c]-phi[row*e.NCols+c]))

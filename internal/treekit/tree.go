@@ -64,7 +64,7 @@ type Ensemble struct {
 	Trees []Tree
 
 	compile sync.Once
-	fast    *fastTrees // nil if the trees are too large for it
+	ready   *compiled
 }
 
 // NewEnsemble returns an ensemble without trees for columns cut as given.

@@ -154,7 +154,7 @@ func TestTreesWithTooManyQuestionsScorePlainly(t *testing.T) {
 	s := kernel.NewStream(1)
 	x := randomTable(s, 500, 1, 1, 200)
 	e := randomEnsemble(s, x, 1500, 80, 1, 1)
-	if e.scorer() != nil {
+	if e.masked() != nil || e.walked() != nil {
 		t.Skip("the questions fit into 16 bits")
 	}
 	num, code := columnsOf(x)
