@@ -390,8 +390,9 @@ func useless(c *table.Column) ladder.Text {
 		return ladder.Text{Zh: "没有任何值", En: "no value at all"}
 	case same && filled == c.Len():
 		return ladder.Text{Zh: "只有一个值", En: "one value only"}
+	case model.IsText(c, nil): // linear and gbdt read it
 	case c.Kind == table.Text:
-		return ladder.Text{Zh: "自由文本", En: "free text"}
+		return ladder.Text{Zh: "几乎不重复的代码或名称", En: "codes or names that hardly repeat"}
 	case c.Kind.InCode() && distinct == filled && filled > 1 && filled >= c.Len()/2:
 		return ladder.Text{Zh: "每行的值都不同", En: "a different value in every row"}
 	}
