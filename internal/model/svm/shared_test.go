@@ -1,0 +1,66 @@
+package svm_test
+
+import (
+	"context"
+	"testing"
+
+	"kequn/internal/metric"
+	"kequn/internal/model/modeltest"
+	"kequn/internal/model/svm"
+)
+
+// The mean AUC and log loss over five folds must reach scikit-learn's SVC (RBF, C = 1, γ "scale", Platt) on the same folds
+// (../shared/bench/RESULTS.md).
+func TestReachesPeers(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		set       modeltest.SharedSet
+		auc, loss float64
+	}{
+		{"german_credit", modeltest.German, 0.7992, 0.4848},
+		{"ifood_marketing", modeltest.IFood, 0.8966, 0.2782},
+		{"iranian_churn_dedup", func() modeltest.SharedSet { s := modeltest.Iranian; s.Folds = "iranian_churn_dedup.csv"; return s }(), 0.9583, 0.1999},
+		{"telco_churn", modeltest.Telco, 0.8004, 0.4562},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			auc, loss := crossValidate(t, c.set, svm.Learner{}, 5)
+			if auc < c.auc {
+				t.Errorf("AUC %.4f, scikit-learn reaches %.4f", auc, c.auc)
+			}
+			if loss > c.loss {
+				t.Errorf("log loss %.4f, scikit-learn reaches %.4f", loss, c.loss)
+			}
+		})
+	}
+}
+
+func crossValidate(t *testing.T, set modeltest.SharedSet, l svm.Learner, folds int) (auc, loss float64) {
+	t.Helper()
+	x, y, part := modeltest.Shared(t, set)
+	seconds := 0.0
+	for f := range int32(folds) {
+		var train, test []int32
+		for i, g := range part {
+			switch {
+			case g == f:
+				test = append(test, int32(i))
+			case g >= 0:
+				train = append(train, int32(i))
+			}
+		}
+		m, err := l.Fit(context.Background(), x.Take(train), y.Take(train), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := m.Predict(x.Take(test))
+		if err != nil {
+			t.Fatal(err)
+		}
+		truth := y.Take(test).Y
+		a, l := metric.AUC(truth, p, nil), metric.LogLoss(truth, p, nil)
+		auc, loss, seconds = auc+a/float64(folds), loss+l/float64(folds), seconds+m.Header().Seconds/float64(folds)
+		t.Logf("fold %d: AUC %.4f, log loss %.4f, %.2f s, %d vectors, %v", f, a, l, m.Header().Seconds, m.(*svm.Model).Vectors(), m.Header().Params[:3])
+	}
+	t.Logf("AUC %.4f, log loss %.4f, %.3f s a fit", auc, loss, seconds)
+	return auc, loss
+}
