@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"math"
 	"math/bits"
 )
@@ -133,4 +134,17 @@ func (s *Stream) Choice(weight []float64) int {
 		}
 	}
 	return last // rounding left a crumb
+}
+
+// Bytes fills b with random bytes, eight of each number.
+func (s *Stream) Bytes(b []byte) {
+	for ; len(b) >= 8; b = b[8:] {
+		binary.LittleEndian.PutUint64(b, s.Uint64())
+	}
+	if len(b) > 0 {
+		for v := s.Uint64(); len(b) > 0; b = b[1:] {
+			b[0] = byte(v)
+			v >>= 8
+		}
+	}
 }

@@ -179,6 +179,22 @@ func sumSquares(v, w []float64, mean float64) float64 {
 	return s
 }
 
+// SumSquares32 returns Σ vᵢ², squared and summed in float64 in four running sums.
+func SumSquares32(v []float32) float64 {
+	var s0, s1, s2, s3 float64
+	for len(v) >= 4 {
+		s0 += float64(v[0]) * float64(v[0])
+		s1 += float64(v[1]) * float64(v[1])
+		s2 += float64(v[2]) * float64(v[2])
+		s3 += float64(v[3]) * float64(v[3])
+		v = v[4:]
+	}
+	for _, x := range v {
+		s0 += float64(x) * float64(x)
+	}
+	return (s0 + s1) + (s2 + s3)
+}
+
 // Take returns the values of v at rows, in that order; nil for nil, as weights of all ones are written.
 func Take[T any](v []T, rows []int32) []T {
 	if v == nil {

@@ -63,6 +63,14 @@ func (a *ArrayWriter) Float64s(v []float64) {
 	}
 }
 
+// Float32s writes a slice.
+func (a *ArrayWriter) Float32s(v []float32) {
+	a.Int(len(v))
+	for _, x := range v {
+		a.Uint32(math.Float32bits(x))
+	}
+}
+
 // Int32s writes a slice.
 func (a *ArrayWriter) Int32s(v []int32) {
 	a.Int(len(v))
@@ -176,6 +184,18 @@ func (a *ArrayReader) FiniteN(n int) []float64 {
 	}
 	for _, x := range v {
 		if math.IsNaN(x) || math.IsInf(x, 0) {
+			a.Fail()
+			return nil
+		}
+	}
+	return v
+}
+
+// Finite32s reads a slice of finite float32.
+func (a *ArrayReader) Finite32s() []float32 {
+	v := make([]float32, a.length(4))
+	for i := range v {
+		if v[i] = math.Float32frombits(a.Uint32()); v[i]-v[i] != 0 {
 			a.Fail()
 			return nil
 		}
