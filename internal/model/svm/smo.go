@@ -3,6 +3,8 @@ package svm
 import (
 	"context"
 	"math"
+
+	"kequn/internal/kernel"
 )
 
 // smo solves the dual of a kernel machine. With F = y − (K+D)·β it is
@@ -98,7 +100,7 @@ func (s *smo) solve(ctx context.Context, tolerance float64) (b float64, err erro
 			return s.bias(), nil
 		}
 		ki := s.k.row(i)
-		j, bottom := s.partner(i, top, ki)
+		j, bottom := kernel.PairGain(s.f, s.addDown, s.d, ki, top, 2+s.d[i])
 		if j < 0 || top-bottom <= tolerance {
 			return s.bias(), nil
 		}
@@ -134,7 +136,7 @@ func (s *smo) solve(ctx context.Context, tolerance float64) (b float64, err erro
 		s.f[j] += delta * s.d[j]
 		s.sides(i)
 		s.sides(j)
-		i, top = s.move(delta, ki, s.k.row(j))
+		i, top = kernel.PairMove(s.f, s.addUp, ki, s.k.row(j), delta)
 	}
 }
 
@@ -152,41 +154,6 @@ func (s *smo) top() (row int, best float64) {
 		}
 	}
 	return row, best
-}
-
-// move subtracts δ·(ki−kj) from F and returns what top would.
-func (s *smo) move(delta float64, ki, kj []float32) (row int, best float64) {
-	f := s.f
-	addUp, ki, kj := s.addUp[:len(f)], ki[:len(f)], kj[:len(f)]
-	row, best = -1, math.Inf(-1)
-	for t := range f {
-		v := f[t] - delta*float64(ki[t]-kj[t])
-		f[t] = v
-		if u := v + addUp[t]; u > best {
-			row, best = t, u
-		}
-	}
-	return row, best
-}
-
-// partner returns the j with which i gains most, −1 if none, and the smallest down of all rows.
-func (s *smo) partner(i int, top float64, ki []float32) (row int, bottom float64) {
-	f := s.f
-	addDown, d, ki := s.addDown[:len(f)], s.d[:len(f)], ki[:len(f)]
-	row, bottom = -1, math.Inf(1)
-	gain, over := 0.0, 1.0 // the best gain is gain/over; products spare the division
-	base := 2 + d[i]
-	for t, v := range f {
-		down := v + addDown[t]
-		bottom = min(bottom, down)
-		if diff := top - down; diff > 0 {
-			a := max(1e-12, base+d[t]-2*float64(ki[t]))
-			if g := diff * diff; g*over > gain*a {
-				row, gain, over = t, g, a
-			}
-		}
-	}
-	return row, bottom
 }
 
 // bias returns b: the mean of F over rows strictly between bounds, which all have up = b or down = b at the solution, and
