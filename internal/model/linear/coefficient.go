@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"kequn"
-	"kequn/internal/kernel"
 	"kequn/internal/table"
 )
 
@@ -113,38 +112,6 @@ func (e *encoding) coefficients(p *problem, s *solution, beta, means []float64) 
 	first := line(Coefficient{Kind: Intercept}, at0, order0)
 	first.Value += p.mean
 	return append([]Coefficient{first}, out...)
-}
-
-// covariance returns A⁻¹·H·A⁻¹ (q×q), or nil if the Hessian was not made.
-func (p *problem) covariance(s *solution) []float64 {
-	if s.hess == nil {
-		return nil
-	}
-	inv := p.inverse(s.hess, s.l2)
-	if inv == nil {
-		return nil
-	}
-	// H·A⁻¹ = I − λ·D·A⁻¹, so that A⁻¹·H·A⁻¹ = A⁻¹ − λ·A⁻¹·D·A⁻¹: no product with H is needed.
-	scale := 1.0
-	if p.task == kequn.Regression {
-		scale = s.sigma
-	}
-	q := p.q
-	cov := make([]float64, q*q)
-	kernel.Parallel(q, p.threads, 16, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			for j := range i + 1 {
-				v := inv[i*q+j] - s.l2*kernel.Dot(inv[i*q:i*q+p.p], inv[j*q:j*q+p.p])
-				cov[i*q+j] = scale * v
-			}
-		}
-	})
-	for i := range q {
-		for j := range i {
-			cov[j*q+i] = cov[i*q+j]
-		}
-	}
-	return cov
 }
 
 // Rules implements [model.Ruler]: the coefficients in words, those that move the score most first. A slope is told per

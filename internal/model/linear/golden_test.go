@@ -53,8 +53,14 @@ func people(t *testing.T) (x *table.Table, y func(name string) []float64) {
 }
 
 type golden struct {
-	Logistic, Softmax, Ridge []float64
-	Logit, OLS               struct{ Params, BSE, P []float64 }
+	Logistic, Softmax, Ridge        []float64
+	Amount, Poisson, Tweedie, Gamma []float64
+	Lasso, Net                      []float64
+	LassoLogistic                   []float64 `json:"lasso_logistic"`
+	NetLogistic                     []float64 `json:"net_logistic"`
+	LassoSoftmax                    []float64 `json:"lasso_softmax"`
+
+	Logit, OLS, Pois, Twee, Gam struct{ Params, BSE, P []float64 }
 }
 
 func readGolden(t *testing.T) (g golden) {
@@ -112,6 +118,69 @@ func TestEqualsScikitLearn(t *testing.T) {
 	}
 }
 
+// Amounts with a logarithmic link. scikit-learn's solver stops at 1e-12 of its gradient.
+func TestPowersEqualScikitLearn(t *testing.T) {
+	x, y := people(t)
+	g, w := readGolden(t), y("weight")
+	more := make([]float64, len(g.Amount))
+	for i, v := range g.Amount {
+		more[i] = v + 1
+	}
+	for _, c := range []struct {
+		name    string
+		power   float64
+		x       *table.Table
+		y, want []float64
+	}{
+		{"poisson", 1, x, y("visits"), g.Poisson},
+		{"tweedie", 1.5, x, g.Amount, g.Tweedie},
+		{"gamma", 2, x, more, g.Gamma},
+	} {
+		o := model.Outcome{Task: kequn.Regression, Y: c.y}
+		m := fit(t, linear.Learner{L2: 2.5, Power: c.power, NoLog: true}, c.x, o, w)
+		got, err := m.Predict(c.x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(t, c.name, got, c.want, 1e-6)
+		contributionsAddUp(t, m, c.x)
+		saved(t, m, c.x, got)
+		if m.L2() != 2.5 {
+			t.Errorf("%s: λ is %v", c.name, m.L2())
+		}
+		if l2 := fit(t, linear.Learner{Power: c.power}, c.x, o, w).L2(); !(l2 > 0) {
+			t.Errorf("%s: λ chosen is %v", c.name, l2)
+		}
+	}
+}
+
+// The lasso and the elastic net, with a λ given; scikit-learn's coordinate descent stops at a dual gap of 1e-14, saga at 1e-12.
+func TestNetEqualsScikitLearn(t *testing.T) {
+	x, y := people(t)
+	numbers := x.Drop("city")
+	g, w := readGolden(t), y("weight")
+	for _, c := range []struct {
+		name      string
+		l1, l2    float64
+		x         *table.Table
+		y         model.Outcome
+		want      []float64
+		tolerance float64
+	}{
+		{"lasso", 1, 60, x, model.Outcome{Task: kequn.Regression, Y: y("spend")}, g.Lasso, 1e-6},
+		{"net", 0.5, 200, numbers, model.Outcome{Task: kequn.Regression, Y: y("spend")}, g.Net, 1e-6},
+		{"lasso logistic", 1, 12, x, model.Outcome{Task: kequn.Binary, Y: y("bought")}, g.LassoLogistic, 1e-6},
+		{"net logistic", 0.5, 40, numbers, model.Outcome{Task: kequn.Binary, Y: y("bought")}, g.NetLogistic, 1e-6},
+		{"lasso softmax", 1, 12, x, model.Outcome{Task: kequn.Multiclass, Y: y("kind"), Classes: []string{"a", "b", "c"}}, g.LassoSoftmax, 1e-5},
+	} {
+		got, err := fit(t, linear.Learner{L1: c.l1, L2: c.l2, NoLog: true}, c.x, c.y, w).Predict(c.x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(t, c.name, got, c.want, c.tolerance)
+	}
+}
+
 // Without a penalty the standard errors are the textbook's, as statsmodels gives them.
 func TestCoefficientsEqualStatsmodels(t *testing.T) {
 	x, y := people(t)
@@ -130,6 +199,13 @@ func TestCoefficientsEqualStatsmodels(t *testing.T) {
 	}
 	l := linear.Learner{L2: 1e-9, NoLog: true}
 	check("logit", fit(t, l, x, model.Outcome{Task: kequn.Binary, Y: y("bought")}, y("weight")), g.Logit.Params, g.Logit.BSE, g.Logit.P)
+	check("poisson", fit(t, linear.Learner{L2: 1e-9, NoLog: true, Power: 1}, x.Drop("visits"), model.Outcome{Task: kequn.Regression, Y: y("visits")}, y("weight")), g.Pois.Params, g.Pois.BSE, g.Pois.P)
+	more := make([]float64, len(g.Amount))
+	for i, v := range g.Amount {
+		more[i] = v + 1
+	}
+	check("tweedie", fit(t, linear.Learner{L2: 1e-9, NoLog: true, Power: 1.5}, x, model.Outcome{Task: kequn.Regression, Y: g.Amount}, y("weight")), g.Twee.Params, g.Twee.BSE, g.Twee.P)
+	check("gamma", fit(t, linear.Learner{L2: 1e-9, NoLog: true, Power: 2}, x, model.Outcome{Task: kequn.Regression, Y: more}, y("weight")), g.Gam.Params, g.Gam.BSE, g.Gam.P)
 	check("ols", fit(t, l, x, model.Outcome{Task: kequn.Regression, Y: y("spend")}, nil), g.OLS.Params, g.OLS.BSE, nil)
 }
 

@@ -28,7 +28,7 @@ func (p *problem) lbfgs(ctx context.Context, l2 float64, maxSteps int) (*solutio
 	if !settled {
 		s.notes = append(s.notes, fmt.Sprintf("the coefficients did not settle in %d steps", 10*maxSteps))
 	}
-	if p.task == kequn.Regression {
+	if p.task == kequn.Regression && p.power == 0 {
 		s.sigma = 2 * (value - p.penalty(s.beta, l2)) / max(p.weight-float64(p.q), 1)
 	}
 	return s, nil
@@ -54,7 +54,10 @@ func (p *problem) metric(ctx context.Context, l2 float64) (func(v []float64), er
 	if p.q > maxNewton {
 		scale := make([]float64, p.q) // levels and the intercept: weight × variance, at most
 		for j := range scale {
-			scale[j] = 1 / (bound*p.weight + l2)
+			scale[j] = 1 / (bound * p.weight)
+			if j < p.p {
+				scale[j] = 1 / (bound*p.weight + p.ridge(j, l2))
+			}
 		}
 		return func(v []float64) {
 			for j := range v {

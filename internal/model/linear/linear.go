@@ -44,9 +44,11 @@ const Family = "linear"
 // Reference: Hastie, Tibshirani, Friedman, The Elements of Statistical Learning, §3.4.1 and §4.4.1.
 type Learner struct {
 	L2        float64 `param:"default=0,min=0,max=1e12,alias=lambda" doc:"penalty λ on squared coefficients; 0 chooses one by an information criterion"`
+	L1        float64 `param:"default=0,min=0,max=1,alias=l1_ratio" doc:"share of the penalty that is on absolute values: 0 ridge, 1 lasso, between them the elastic net"`
 	MinCount  int     `param:"default=10,min=1,max=1000000" doc:"levels of a category with less weight than this share one coefficient"`
 	MaxLevels int     `param:"default=100,min=1,max=5000" doc:"the most levels of one category that have a coefficient of their own"`
 	NoLog     bool    `param:"default=0" doc:"take skewed numbers as they are, not their logarithm"`
+	Power     float64 `param:"default=0,min=0,max=2,alias=tweedie_variance_power" doc:"amounts ≥ 0 with a logarithmic link whose variance is as the mean to this power: 1 Poisson, between 1 and 2 Tweedie, 2 gamma; 0 for any amount, without a link"`
 	NoText    bool    `param:"default=0" doc:"leave free-text columns out"`
 	TextL2    float64 `param:"default=0,min=0,max=1e12" doc:"penalty on squared coefficients of the n-grams of texts; 0 chooses one by held-out texts"`
 	MaxSteps  int     `param:"default=100,min=1,max=10000" doc:"the most steps of the solver"`
@@ -78,6 +80,9 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 			return nil, err
 		}
 	}
+	if err := checkPower(l.Power, y, w); err != nil {
+		return nil, err
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -100,12 +105,16 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 	}
 	e := encode(l, cols, inputs, w)
 	w = e.onlyLearnt(w)
-	p := newProblem(l.Threads, e.design(x.NRows(), l.Threads), y, w)
+	p := newProblem(l.Threads, e.design(x.NRows(), l.Threads), y, w, l.Power)
 	p.texts = e.texts()
+	p.setPenalty(e)
 	var fitted *solution
-	if len(p.texts) > 0 {
+	switch {
+	case l.L1 > 0:
+		fitted, err = p.solveNet(ctx, l, model.RowHash(inputs, 3))
+	case len(p.texts) > 0:
 		fitted, err = p.solveText(ctx, l, textHash(inputs))
-	} else {
+	default:
 		fitted, err = solve(ctx, l, p)
 	}
 	if err != nil {
@@ -180,6 +189,7 @@ func setParam(params []model.Value, name string, v float64) []model.Value {
 type solution struct {
 	beta   []float64
 	l2     float64
+	path   []PathStep
 	text   []float64 // k×width coefficients of the texts' grams
 	textL2 float64
 	hess   []float64 // lower triangle at beta without penalty, q×q; nil if it was never made

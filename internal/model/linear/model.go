@@ -20,7 +20,9 @@ type Model struct {
 	effects [][]effect    // per class, per column
 	texts   []*textEffect // per column, nil for others
 	coefs   []Coefficient
-	weight  []float64 // importance per column
+	path    []PathStep
+	paths   []Coefficient // what the path's coefficients multiply; values are not set
+	weight  []float64     // importance per column
 	edf     float64
 }
 
@@ -35,7 +37,7 @@ type effect struct {
 
 func newModel(h model.Header, e *encoding, p *problem, s *solution) *Model {
 	m := &Model{h: h, k: p.k, edf: s.edf}
-	means, all := e.means(p), p.spread(p.k, s.beta)
+	means, all := p.means, p.spread(p.k, s.beta)
 	m.texts = make([]*textEffect, len(e.terms))
 	width, at := p.textWidth(), 0
 	for j, t := range e.terms {
@@ -86,6 +88,9 @@ func newModel(h model.Header, e *encoding, p *problem, s *solution) *Model {
 				m.coefs = append(m.coefs, t.text.sayGrams(e.cols[j].Name, e.in[j], p.w, m.texts[j].coef[0])...)
 			}
 		}
+	}
+	if m.path = s.path; m.path != nil {
+		m.paths = e.names()
 	}
 	m.weight = m.importance(e, p)
 	return m
@@ -145,9 +150,19 @@ func (e *encoding) means(p *problem) []float64 {
 func (m *Model) Header() model.Header { return m.h }
 
 // L2 returns the penalty in effect, and EffectiveCoefficients how many free coefficients it leaves (0: not computed).
-func (m *Model) L2() float64 {
+func (m *Model) L2() float64 { return m.param("l2") }
+
+// power returns the variance's power of a model of amounts with a logarithmic link, 0 for others.
+func (m *Model) power() float64 {
+	if m.h.Task != kequn.Regression {
+		return 0
+	}
+	return m.param("power")
+}
+
+func (m *Model) param(name string) float64 {
 	for _, v := range m.h.Params {
-		if v.Name == "l2" {
+		if v.Name == name {
 			return v.Value
 		}
 	}
@@ -156,6 +171,34 @@ func (m *Model) L2() float64 {
 
 // EffectiveCoefficients returns the trace of the hat matrix, the intercept included; 0 where it was not computed.
 func (m *Model) EffectiveCoefficients() float64 { return m.edf }
+
+// Path returns the steps of an elastic net from the largest penalty to the smallest, for the picture of which columns come in when;
+// nil for ridge regression. What is returned must not be changed.
+func (m *Model) Path() []PathStep { return m.path }
+
+// PathColumns says what each coefficient of a step multiplies (column, kind, level): numbers are standardised, all others 0/1.
+func (m *Model) PathColumns() []Coefficient { return m.paths }
+
+// names returns what each coefficient of the encoding belongs to.
+func (e *encoding) names() []Coefficient {
+	out := make([]Coefficient, e.p)
+	for j, t := range e.terms {
+		c := Coefficient{Column: e.cols[j].Name}
+		set := func(k int, kind CoefficientKind, level string) {
+			if k >= 0 {
+				c.Kind, c.Level = kind, level
+				out[k] = c
+			}
+		}
+		set(t.slope, Slope, "")
+		for level, k := range t.slots {
+			set(int(k), Level, e.cols[j].Levels[level])
+		}
+		set(t.other, Rare, "")
+		set(t.none, None, "")
+	}
+	return out
+}
 
 // addTo adds the effect for each row to out.
 func (f *effect) addTo(c *table.Column, out []float64) {
@@ -234,7 +277,7 @@ func (m *Model) margins(x *table.Table) ([][]float64, error) {
 	return out, nil
 }
 
-// Margin implements [model.Marginer].
+// Margin implements [model.Marginer]. With a Power it is the logarithm of the value.
 func (m *Model) Margin(x *table.Table) ([]float64, error) {
 	out, err := m.margins(x)
 	if err != nil {
@@ -251,6 +294,11 @@ func (m *Model) Predict(x *table.Table) ([]float64, error) {
 	}
 	switch m.h.Task {
 	case kequn.Regression:
+		if m.power() > 0 {
+			for i, v := range out[0] {
+				out[0][i] = math.Exp(min(v, 700)) // finite
+			}
+		}
 		return out[0], nil
 	case kequn.Binary:
 		for i, v := range out[0] {
@@ -400,6 +448,17 @@ func (m *Model) Encode(w io.Writer) error {
 		a.String(c.Level)
 		a.Float64s([]float64{c.Value, c.SE, c.LogUnit})
 	}
+	a.Int(len(m.path))
+	a.Int(len(m.paths))
+	for _, c := range m.paths {
+		a.String(c.Column)
+		a.String(string(c.Kind))
+		a.String(c.Level)
+	}
+	for _, s := range m.path {
+		a.Float64s([]float64{s.Lambda, s.Loss})
+		a.Float64s(s.Beta)
+	}
 	return a.Err()
 }
 
@@ -460,5 +519,32 @@ func Decode(h model.Header, r io.Reader) (model.Model, error) {
 		c.Value, c.SE, c.LogUnit = v[0], v[1], v[2]
 		m.coefs = append(m.coefs, c)
 	}
+	if h.Version >= 2 {
+		m.readPath(a)
+	}
 	return m, a.End()
+}
+
+func (m *Model) readPath(a *model.ArrayReader) {
+	steps := a.Int()
+	for range a.Int() {
+		if a.Err() != nil {
+			return
+		}
+		m.paths = append(m.paths, Coefficient{Column: a.String(), Kind: CoefficientKind(a.String()), Level: a.String()})
+	}
+	for range steps {
+		v := a.Float64s()
+		if len(v) != 2 || a.Err() != nil {
+			a.Fail()
+			return
+		}
+		s := PathStep{Lambda: v[0], Loss: v[1], Beta: a.FiniteN(m.k * len(m.paths))}
+		for _, b := range s.Beta {
+			if b != 0 {
+				s.NonZero++
+			}
+		}
+		m.path = append(m.path, s)
+	}
 }

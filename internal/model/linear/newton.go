@@ -16,7 +16,7 @@ const settled = 1e-9
 // newton minimises the penalised loss from beta. A step that makes it worse is halved.
 func (p *problem) newton(ctx context.Context, beta []float64, l2 float64, maxSteps int) (*solution, error) {
 	s := &solution{beta: append([]float64(nil), beta...), l2: l2}
-	if p.task == kequn.Regression { // one step solves it
+	if p.task == kequn.Regression && p.power == 0 { // one step solves it
 		at, err := p.atZero(ctx)
 		if err != nil {
 			return nil, err
@@ -31,6 +31,9 @@ func (p *problem) newton(ctx context.Context, beta []float64, l2 float64, maxSte
 	left, err := p.descend(ctx, s, maxSteps, 1, settled)
 	if err == nil && s.steps == maxSteps && left > 1e-6 {
 		s.notes = append(s.notes, fmt.Sprintf("the coefficients did not settle in %d steps", maxSteps))
+	}
+	if err == nil && p.power > 0 {
+		err = p.setInformation(ctx, s)
 	}
 	return s, err
 }
@@ -120,22 +123,6 @@ func (p *problem) warm(ctx context.Context, l2 float64) ([]float64, error) {
 	return s.beta, nil
 }
 
-func (p *problem) penalty(beta []float64, l2 float64) float64 {
-	sum := 0.0
-	for c := range p.k {
-		b := beta[c*p.q : c*p.q+p.p]
-		sum += kernel.Dot(b, b)
-	}
-	return 0.5 * l2 * sum
-}
-
-func (p *problem) penaltySlope(beta []float64, j int, l2 float64) float64 {
-	if j%p.q == p.p {
-		return 0
-	}
-	return l2 * beta[j]
-}
-
 func (p *problem) newtonStep(at *sums, beta []float64, l2 float64) []float64 {
 	g := make([]float64, p.q)
 	for j := range g {
@@ -143,15 +130,6 @@ func (p *problem) newtonStep(at *sums, beta []float64, l2 float64) []float64 {
 	}
 	step, _ := kernel.SolveSPD(p.penalised(at.hess, l2), p.q, g)
 	return step
-}
-
-// penalised returns a copy of the Hessian with the penalty on its diagonal.
-func (p *problem) penalised(hess []float64, l2 float64) []float64 {
-	a := append([]float64(nil), hess...)
-	for j := range p.p {
-		a[j*p.q+j] += l2
-	}
-	return a
 }
 
 // residualVariance sets the variance of residuals of a regression, RSS/(n − edf), from the sums at the start (β = 0, where

@@ -17,8 +17,13 @@ type problem struct {
 	k       int // linear sums per row: 1, or the number of classes
 	q       int // p coefficients and the intercept
 	weight  float64
-	mean    float64 // regression: the mean outcome, taken off y
+	mean    float64   // regression without a link: the mean outcome, taken off y
+	power   float64   // regression with a logarithmic link: the variance is as the mean to this power; 0 for none
+	sat     []float64 // with power: the loss of a row that is predicted exactly
 	threads int
+
+	pen   penalty
+	means []float64 // of the encoding's columns
 
 	texts  []*textPart
 	offset []float64 // (k, n): added to the margins, if there are texts
@@ -27,9 +32,11 @@ type problem struct {
 	zero *sums // regression: at coefficients of 0, once they were needed
 }
 
-func newProblem(threads int, d *design, y model.Outcome, w []float64) *problem {
+func newProblem(threads int, d *design, y model.Outcome, w []float64, power float64) *problem {
 	p := &problem{design: d, task: y.Task, y: y.Y, w: w, k: y.NOut(), q: d.p + 1, weight: total(w, d.n), threads: threads}
-	if p.task == kequn.Regression {
+	if p.task == kequn.Regression && power > 0 {
+		p.power, p.sat = power, saturated(y.Y, power)
+	} else if p.task == kequn.Regression {
 		// Sums of squares of values near each other keep more digits around their mean.
 		p.mean, _ = kernel.MeanVar(y.Y, w)
 		p.y = make([]float64, d.n)
@@ -44,6 +51,10 @@ func newProblem(threads int, d *design, y model.Outcome, w []float64) *problem {
 func (p *problem) start() []float64 {
 	beta := make([]float64, p.k*p.q)
 	switch p.task {
+	case kequn.Regression:
+		if p.power > 0 {
+			beta[p.p] = p.logMean()
+		}
 	case kequn.Binary:
 		mean := kernel.SumProduct(p.y, p.w) / p.weight
 		beta[p.p] = math.Log(mean / (1 - mean))
@@ -71,16 +82,18 @@ func (p *problem) weightOf(i int) float64 {
 type want int
 
 const (
-	gradient want = iota // Σ rᵢ·xᵢ, r being the loss's derivative
-	hessian              // and Σ hᵢ·xᵢxᵢᵀ, h being its second derivative
-	scores2              // and Σ rᵢ²/wᵢ·xᵢxᵢᵀ, the gradient's own variation, in place of the Hessian
+	gradient    want = iota // Σ rᵢ·xᵢ, r being the loss's derivative
+	hessian                 // and Σ hᵢ·xᵢxᵢᵀ, h being its second derivative
+	scores2                 // and Σ rᵢ²/wᵢ·xᵢxᵢᵀ, the gradient's own variation, in place of the Hessian
+	information             // and the Hessian's expectation in its place; it differs where the link is not the loss's own
 )
 
 // sums are what one pass over the rows gives, without the penalty. hess is q×q, its lower triangle filled.
 type sums struct {
-	loss float64
-	grad []float64
-	hess []float64
+	loss    float64
+	pearson float64 // with power and information: Σ wᵢ·(yᵢ−μᵢ)²/μᵢ^power
+	grad    []float64
+	hess    []float64
 
 	gram  []float64 // on the way to hess: (side, side), of dense columns and the ones
 	cross []float64 // (p−nDense, q), of sparse columns with all before them; with the ones at p
@@ -159,6 +172,7 @@ func (p *problem) pass(ctx context.Context, beta []float64, what want, every int
 	sum := parts[0]
 	for _, part := range parts[1:] {
 		sum.loss += part.loss
+		sum.pearson += part.pearson
 		kernel.Axpy(1, part.grad, sum.grad)
 		if what != gradient {
 			kernel.Axpy(1, part.gram, sum.gram)
@@ -202,7 +216,7 @@ func (p *problem) rows(lo, hi int, beta []float64, what want, s *scratch, part *
 			kernel.Axpy(1, p.offset[c*p.n+lo:c*p.n+hi], s.margin[c*subBlock:c*subBlock+n])
 		}
 	}
-	part.loss += p.derivatives(lo, n, what, s)
+	part.loss += p.derivatives(lo, n, what, s, part)
 	if p.resid != nil {
 		for c := range p.k {
 			copy(p.resid[c*p.n+lo:c*p.n+hi], s.r[c*subBlock:c*subBlock+n])
@@ -240,7 +254,10 @@ func (p *problem) margins(n int, beta []float64, s *scratch, margin []float64) {
 }
 
 // derivatives writes r and h of the n rows from lo and returns their loss.
-func (p *problem) derivatives(lo, n int, what want, s *scratch) (loss float64) {
+func (p *problem) derivatives(lo, n int, what want, s *scratch, part *sums) (loss float64) {
+	if p.power > 0 {
+		return p.powerDerivatives(lo, n, what, s, part)
+	}
 	switch p.task {
 	case kequn.Regression:
 		for i := range n {

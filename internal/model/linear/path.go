@@ -71,7 +71,7 @@ func (p *problem) path(ctx context.Context, maxSteps int) (*solution, error) {
 }
 
 func (p *problem) criterion(ctx context.Context, s *solution) (float64, error) {
-	if p.task == kequn.Regression {
+	if p.task == kequn.Regression && p.power == 0 {
 		left := p.weight - s.edf
 		if left <= 0 {
 			return math.Inf(1), nil

@@ -153,9 +153,6 @@ func (p *problem) solveText(ctx context.Context, l Learner, hash []uint64) (*sol
 		s.notes = append(s.notes, fmt.Sprintf("the coefficients did not settle in %d steps", 10*l.MaxSteps))
 	}
 	s.beta, s.text = all[:p.k*p.q], all[p.k*p.q:]
-	if p.task == kequn.Regression {
-		s.sigma = math.NaN()
-	}
 	return s, nil
 }
 
@@ -275,6 +272,9 @@ func (p *problem) textScale(textL2 float64) ([]float64, error) {
 
 // curvature returns the loss's second derivative at the start, as a share of the row's weight.
 func (p *problem) curvature() float64 {
+	if p.power > 0 {
+		return math.Exp((2 - p.power) * p.logMean())
+	}
 	if p.task != kequn.Binary {
 		return 1
 	}
