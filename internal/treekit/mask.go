@@ -20,9 +20,6 @@ import (
 type maskTrees struct {
 	questions *questions
 	trees     []maskTree
-	nodes     []maskNode
-	levels    []uint32  // questions of symmetric trees
-	leaf      []float64 // values, (leaves, width) a tree
 	scratch   sync.Pool
 }
 
@@ -36,7 +33,8 @@ type maskTree struct {
 	width  int
 }
 
-// maskNode: left and right are leaves below 256, and node k at 256+k.
+// maskNode has children at 64 times their number: leaves are below 256, and node k is 256+k. The factor spares the vector
+// version a shift.
 type maskNode struct {
 	question    uint32
 	left, right uint16
@@ -81,9 +79,9 @@ func newMaskTrees(e *Ensemble, q *questions) *maskTrees {
 
 func maskKid(kid int32) uint16 {
 	if kid < 0 {
-		return uint16(^kid)
+		return uint16(^kid) * maskRows
 	}
-	return uint16(mostLeaves + kid)
+	return uint16(mostLeaves+kid) * maskRows
 }
 
 // symmetric returns the question of every level, the root's first, and the tree's own number of each leaf, by the number
@@ -124,14 +122,16 @@ type maskScratch struct {
 	masks []uint64
 	score []float64 // (nOut, 64)
 	reach [2 * mostLeaves]uint64
-	leaf  [maskRows]uint16
+	vectorScratch
 }
 
 func (f *maskTrees) borrow(nOut int) *maskScratch {
 	if s, ok := f.scratch.Get().(*maskScratch); ok {
 		return s
 	}
-	return &maskScratch{masks: make([]uint64, f.questions.nMasks), score: make([]float64, nOut*maskRows)}
+	s := &maskScratch{masks: make([]uint64, f.questions.nMasks), score: make([]float64, nOut*maskRows)}
+	s.init()
+	return s
 }
 
 // score writes the scores of rows [lo, hi).
@@ -149,11 +149,7 @@ func (f *maskTrees) score(e *Ensemble, out []float64, num [][]float64, code [][]
 			}
 		}
 		for t := range f.trees {
-			tree := &f.trees[t]
-			tree.leaves(s)
-			for w := range tree.width {
-				addLeaves((*[maskRows]float64)(s.score[(tree.out+w)*maskRows:]), &s.leaf, tree.leaf[w:], tree.width)
-			}
+			f.trees[t].add(s)
 		}
 		if nOut == 1 {
 			copy(out[lo:end], s.score)
@@ -168,16 +164,22 @@ func (f *maskTrees) score(e *Ensemble, out []float64, num [][]float64, code [][]
 	}
 }
 
-// leaves writes the number of every row's leaf.
-func (t *maskTree) leaves(s *maskScratch) {
-	var plane [mostLevels]uint64
+// addPortable adds the values of every row's leaf.
+func (t *maskTree) addPortable(s *maskScratch) {
+	var (
+		plane  [mostLevels]uint64
+		number [maskRows]uint16
+	)
 	for k, q := range t.levels {
 		plane[k] = s.masks[q]
 	}
 	if t.nodes != nil {
 		t.planes(&plane, s)
 	}
-	fromPlanes(&s.leaf, plane[:t.nBits])
+	fromPlanes(&number, plane[:t.nBits])
+	for w := range t.width {
+		addLeaves((*[maskRows]float64)(s.score[(t.out+w)*maskRows:]), &number, t.leaf[w:], t.width)
+	}
 }
 
 // planes writes bit k of every row's leaf number into plane[k].
@@ -188,8 +190,8 @@ func (t *maskTree) planes(plane *[mostLevels]uint64, s *maskScratch) {
 	for i := range t.nodes {
 		n := &t.nodes[i]
 		mask, here := s.masks[n.question], reach[mostLeaves+i]
-		reach[n.left&(2*mostLeaves-1)] = here & mask
-		reach[n.right&(2*mostLeaves-1)] = here &^ mask
+		reach[n.left/maskRows%(2*mostLeaves)] = here & mask
+		reach[n.right/maskRows%(2*mostLeaves)] = here &^ mask
 	}
 	for k := t.nBits - 1; k >= 0; k-- {
 		// The upper half of the leaves has bit k; then it joins the lower.
@@ -219,18 +221,17 @@ var spreadBits = func() (t [256]uint64) {
 // fromPlanes writes the numbers whose bit k is plane[k].
 func fromPlanes(number *[maskRows]uint16, plane []uint64) {
 	low := plane[:min(8, len(plane))]
+	high := plane[len(low):]
 	for g := 0; g < maskRows; g += 8 {
-		var eight uint64
+		var eight, upper uint64
 		for k, p := range low {
 			eight |= spreadBits[uint8(p>>g)] << k
 		}
-		for r := range 8 {
-			number[g+r] = uint16(uint8(eight >> (8 * r)))
+		for k, p := range high {
+			upper |= spreadBits[uint8(p>>g)] << k
 		}
-	}
-	for k, p := range plane[len(low):] {
-		for r := range number {
-			number[r] |= uint16(p>>r&1) << (8 + k)
+		for r := range 8 {
+			number[g+r] = uint16(uint8(eight>>(8*r))) | uint16(uint8(upper>>(8*r)))<<8
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 // questions are what an ensemble asks, each once. Answers are kept for 64 rows at a time, one bit a row: a mask a question,
 // set where the row goes left.
 //
-//	number column, n thresholds    n+1 masks: value ≤ threshold k, missing goes right; the last one is room to work in
+//	number column, n thresholds    n masks: value ≤ threshold k, missing goes right
 //	                               n masks: the same, missing goes left
 //	category column                a mask per different pair of a set of bins and a side of missing
 //
@@ -29,7 +29,8 @@ type askedColumn struct {
 	isNumber  bool
 	threshold []float64 // number: sorted thresholds
 	keys      []uint64  // the same as integers of the same order, padded to a power of two less one
-	tower     []float64 // the same again, as [searchTower] wants them
+	heap      []float64 // the same as a heap, for vector instructions: node i is followed by 2i (value ≤ it) and 2i+1
+	levels    int       // of the heap
 	first     [2]int    // first mask: missing right, missing left; the first again of a category
 	asked     [2]bool   // whether there are such
 
@@ -99,14 +100,11 @@ func newQuestions(e *Ensemble) *questions {
 		case len(c.threshold) > 0:
 			c.setThresholds()
 			c.first[0] = q.nMasks
-			q.nMasks += len(c.threshold) + 1
-			if c.asked[0] {
-				c.first[1] = q.nMasks
-			} else {
-				c.first[1] = c.first[0]
-			}
-			if c.asked[0] && c.asked[1] {
-				q.nMasks += len(c.threshold)
+			for side, is := range c.asked {
+				c.first[side] = q.nMasks
+				if is {
+					q.nMasks += len(c.threshold)
+				}
 			}
 		default:
 			continue
@@ -156,7 +154,21 @@ func (c *askedColumn) setThresholds() {
 			c.keys[k] = valueKey(c.threshold[k])
 		}
 	}
+	c.levels = max(heapLevels, bits.Len(uint(len(c.threshold))))
+	c.heap = make([]float64, 1<<c.levels)
+	for d := range c.levels {
+		for k := range 1 << d {
+			at := (2*k+1)<<(c.levels-1-d) - 1
+			c.heap[1<<d+k] = math.Inf(1) // nothing is above
+			if at < len(c.threshold) {
+				c.heap[1<<d+k] = c.threshold[at]
+			}
+		}
+	}
 }
+
+// heapLevels of a heap fit into vector registers.
+const heapLevels = 6
 
 // setAnswers fills the table of a category column; it tells whether that is small enough.
 func (c *askedColumn) setAnswers(e *Ensemble, sets map[question]int) bool {
@@ -214,39 +226,36 @@ func (q *questions) ask(masks []uint64, num [][]float64, code [][]int32, lo, hi 
 
 func (c *askedColumn) askNumbers(masks []uint64, x []float64) {
 	var below [maskRows]uint16
-	n := len(c.threshold)
 	missing := c.search(&below, x)
-	own := masks[c.first[0] : c.first[0]+n+1]
-	clear(own)
-	for r := range x {
-		own[below[r]] |= 1 << r
-	}
-	own[n] = 0
-	switch {
-	case !c.asked[0]:
-		spread(own, missing)
-	case !c.asked[1]:
-		spread(own, 0)
-	default:
-		left := masks[c.first[1]:][:n]
-		so := uint64(0)
-		for k, m := range own[:n] {
-			so |= m
-			own[k], left[k] = so, so|missing
+	n := len(c.threshold)
+	for side, first := range c.first {
+		if !c.asked[side] {
+			continue
+		}
+		if side == 0 {
+			compare(&below, masks[first:first+n], len(x), 0)
+		} else {
+			compare(&below, masks[first:first+n], len(x), missing)
 		}
 	}
 }
 
-// spread makes each mask the union of those up to it.
-func spread(masks []uint64, so uint64) {
+// comparePortable sets bit r of masks[k] where below[r] ≤ k, or where it is set in also.
+func comparePortable(below *[maskRows]uint16, masks []uint64, rows int, also uint64) {
+	clear(masks)
+	for r, k := range below[:rows] {
+		if int(k) < len(masks) {
+			masks[k] |= 1 << r
+		}
+	}
 	for k, m := range masks {
-		so |= m
-		masks[k] = so
+		also |= m
+		masks[k] = also
 	}
 }
 
-// search writes how many thresholds are below each value, all of them for missing ones, and returns which are missing.
-func (c *askedColumn) search(below *[maskRows]uint16, x []float64) (missing uint64) {
+// searchPortable writes how many thresholds are below each value, all of them for missing ones, and returns which are missing.
+func (c *askedColumn) searchPortable(below *[maskRows]uint16, x []float64) (missing uint64) {
 	n := uint16(len(c.threshold))
 	for r, v := range x {
 		k := uint16(keysBelow(c.keys, valueKey(v)))

@@ -1,0 +1,5 @@
+//go:build !amd64
+
+package treekit
+
+func withInstructions(f func(name string)) { f("portable") }
