@@ -1,0 +1,268 @@
+package tree
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"kequn"
+	"kequn/internal/kernel"
+	"kequn/internal/model"
+	"kequn/internal/table"
+	"kequn/internal/treekit"
+)
+
+// A bag is the training table as trees of a forest draw from it. Rows that are equal in every column and in the outcome are
+// one entry that weighs as much as they do together: then a row of weight 2 is the row twice, for the sum of two Poisson
+// draws is a Poisson draw of the sum.
+//
+//	cells    (entries, nCols)   bins, entry by entry; a category's bins are ranks in the order of its levels' outcomes
+//	weight   entries            in units of 1/wUnit
+//	key      entries            a hash of the values and the outcome, from which each tree's draw follows
+type bag struct {
+	task  kequn.Task
+	k     int // numbers that a leaf predicts
+	nCols int
+	cuts  []treekit.Cut
+	rank  [][]uint8 // of a category column: the rank of each bin; nil for numbers
+
+	cells  []uint8
+	key    []uint64
+	row    []int32 // of the table, for each entry
+	weight []int64
+	wUnit  float64
+	total  float64 // weight of all entries
+
+	class  []int32 // classes
+	amount []int64 // amounts: (y − centre) in units of 1/yUnit, exact enough for leaves
+	coarse []int64 // amounts: the same in few bits, for the search of questions
+	yUnit  float64
+	centre float64
+
+	coarseUnit float64
+	prior      []float64 // mean outcome, or share of each class
+
+	rate float64 // draws a tree makes per unit of weight
+}
+
+const (
+	mostDraws  = 200_000 // rows that a tree draws on average, at most
+	countBits  = 40      // a packed number is draws<<40 + Σ draws·y
+	coarseBits = 17      // of |y − centre|: with 2²² draws the sum stays below 2³⁹
+	fineBits   = 39
+	mostCount  = 1 << 22 // draws of a tree
+)
+
+func newBag(x *table.Table, y model.Outcome, w []float64, l Forest) *bag {
+	b := &bag{task: y.Task, k: y.NOut(), nCols: len(x.Columns), wUnit: 1}
+	weightOf := func(i int) float64 {
+		if w == nil {
+			return 1
+		}
+		return w[i]
+	}
+	whole := true
+	n := x.NRows()
+	for i := range n {
+		v := weightOf(i)
+		b.total += v
+		whole = whole && v == math.Trunc(v)
+	}
+	if !whole || b.total > 1<<52 {
+		b.wUnit = math.Exp2(math.Floor(52 - math.Log2(b.total)))
+	}
+	// Entries are found in a table of open addressing, in the order of their first rows.
+	hash := model.RowHash(x, l.Seed)
+	slots := make([]int32, 1<<int(math.Ceil(math.Log2(float64(2*n+2)))))
+	mask := uint64(len(slots) - 1)
+	for i := range n {
+		v := weightOf(i)
+		if v <= 0 {
+			continue
+		}
+		key := kernel.Mix(hash[i] ^ kernel.Mix(math.Float64bits(y.Y[i]+0)))
+		units := int64(math.RoundToEven(v * b.wUnit))
+		at := key & mask
+		for slots[at] != 0 && b.key[slots[at]-1] != key {
+			at = (at + 1) & mask
+		}
+		if slots[at] == 0 {
+			b.key, b.row, b.weight = append(b.key, key), append(b.row, int32(i)), append(b.weight, 0)
+			slots[at] = int32(len(b.key))
+		}
+		b.weight[slots[at]-1] += units
+	}
+	bins := treekit.Bin(x, w, treekit.Options{Threads: l.Threads})
+	b.cuts = bins.Cuts
+	b.outcomes(y)
+	b.order(bins)
+	b.cells = make([]uint8, len(b.row)*b.nCols)
+	kernel.Parallel(len(b.row), l.Threads, 4096, func(lo, hi int) {
+		for c, col := range bins.Cols {
+			rank := b.rank[c]
+			for e := lo; e < hi; e++ {
+				bin := col[b.row[e]]
+				if rank != nil {
+					bin = rank[bin]
+				}
+				b.cells[e*b.nCols+c] = bin
+			}
+		}
+	})
+	b.rate = min(max(1, float64(len(b.row))/b.total), mostDraws/float64(len(b.row)), mostCount/2/b.total)
+	return b
+}
+
+// outcomes turns outcomes into whole numbers: their sums do not depend on the order of rows.
+func (b *bag) outcomes(y model.Outcome) {
+	n := len(b.row)
+	b.prior = make([]float64, b.k)
+	if b.task != kequn.Regression {
+		b.class = make([]int32, n)
+		sum := make([]int64, max(2, b.k))
+		for e, r := range b.row {
+			b.class[e] = int32(y.Y[r])
+			sum[b.class[e]] += b.weight[e]
+		}
+		for c := range b.prior {
+			if b.k == 1 {
+				c++
+			}
+			b.prior[min(c, b.k-1)] = float64(sum[c]) / (b.total * b.wUnit)
+		}
+		return
+	}
+	v, w := make([]float64, n), make([]float64, n)
+	for e, r := range b.row {
+		v[e], w[e] = y.Y[r], float64(b.weight[e])
+	}
+	b.centre = kernel.WeightedQuantiles(v, w, []float64{0.5})[0]
+	size := 0.0
+	for e, x := range v {
+		v[e] = max(-math.MaxFloat64, min(x-b.centre, math.MaxFloat64))
+		size = max(size, math.Abs(v[e]))
+	}
+	b.yUnit, b.coarseUnit = 1, 1
+	if size > 0 {
+		b.yUnit = math.Exp2(math.Floor(fineBits - math.Log2(size)))
+		b.coarseUnit = math.Exp2(math.Floor(coarseBits - math.Log2(size)))
+	}
+	b.amount, b.coarse = make([]int64, n), make([]int64, n)
+	for e, x := range v {
+		b.amount[e] = int64(math.RoundToEven(x * b.yUnit))
+		b.coarse[e] = int64(math.RoundToEven(x * b.coarseUnit))
+	}
+	b.prior[0] = kernel.SumProduct(v, w) / kernel.Sum(w)
+}
+
+// packed returns what one draw of an entry adds to a histogram.
+func (b *bag) packed(e int32) int64 {
+	if b.coarse != nil {
+		return 1<<countBits + b.coarse[e]
+	}
+	return 1<<countBits + int64(b.class[e])
+}
+
+// unpack returns the draws and Σ draws·y of a packed number.
+func unpack(v int64) (draws, sum float64) {
+	s := v << (64 - countBits) >> (64 - countBits)
+	return float64((v - s) >> countBits), float64(s)
+}
+
+// draw writes how often the tree draws each entry: a Poisson number of mean weight·rate, by the entry's own hash. It returns the
+// entries drawn at least once.
+func (b *bag) draw(tree uint64, times []int32, rows []int32) []int32 {
+	rows = rows[:0]
+	salt := kernel.Mix(tree ^ 0x6261_67)
+	mean := b.rate / b.wUnit
+	var table [24]float64 // of the cumulative distribution of the weight last seen
+	last := int64(-1)
+	for e, w := range b.weight {
+		if w != last {
+			last = w
+			cumulate(&table, float64(w)*mean)
+		}
+		u := float64(kernel.Mix(b.key[e]^salt)>>11) / (1 << 53)
+		k := int32(0)
+		for int(k) < len(table) && u >= table[k] {
+			k++
+		}
+		if int(k) == len(table) {
+			k = int32(kernel.NewStream(b.key[e], salt).Poisson(float64(w) * mean))
+		}
+		times[e] = k
+		if k > 0 {
+			rows = append(rows, int32(e))
+		}
+	}
+	return rows
+}
+
+// cumulate writes P(Poisson(mean) ≤ k). For means that the table does not cover it is 0 throughout.
+func cumulate(table *[24]float64, mean float64) {
+	if mean > 4 { // beyond 23 lie less than 1e-10
+		*table = [24]float64{}
+		return
+	}
+	p := math.Exp(-mean)
+	sum := 0.0
+	for k := range table {
+		sum += p
+		table[k] = sum
+		p *= mean / float64(k+1)
+	}
+	table[len(table)-1] = 1
+}
+
+// order ranks the levels of each category by their mean outcome (with several classes: along the direction in which the shares of
+// classes differ most), once for all trees.
+func (b *bag) order(bins *treekit.Bins) {
+	b.rank = make([][]uint8, b.nCols)
+	for c := range b.cuts {
+		if b.cuts[c].IsCategory() {
+			b.rank[c] = b.rankLevels(bins.Cols[c], b.cuts[c].NBins)
+		}
+	}
+}
+
+func (b *bag) rankLevels(col []uint8, nBins int) []uint8 {
+	k := max(2, b.k)
+	if b.class == nil {
+		k = 1
+	}
+	weight, sum := make([]float64, nBins+1), make([]float64, (nBins+1)*k)
+	for e, r := range b.row {
+		w := float64(b.weight[e]) / b.wUnit
+		bin := int(col[r])
+		weight[bin] += w
+		if b.class != nil {
+			sum[bin*k+int(b.class[e])] += w
+		} else {
+			sum[bin] += w * float64(b.coarse[e])
+		}
+	}
+	score := make([]float64, nBins)
+	for i := range score {
+		if weight[i] > 0 {
+			score[i] = b.levelScore(sum[i*k:i*k+k]) / weight[i]
+		}
+	}
+	order := make([]int, nBins)
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(score[i], score[j]) })
+	rank := make([]uint8, nBins+1)
+	for r, i := range order {
+		rank[i] = uint8(r)
+	}
+	rank[nBins] = uint8(nBins)
+	return rank
+}
+
+func (b *bag) levelScore(sum []float64) float64 {
+	if len(sum) == 1 {
+		return sum[0]
+	}
+	return sum[1]
+}
