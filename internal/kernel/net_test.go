@@ -246,14 +246,8 @@ func BenchmarkGemm(b *testing.B) {
 		{"128x128x256/aT", 128, 128, 256, true, false}, {"512x256x30", 512, 256, 30, false, false}, {"30x256x512/aT", 30, 256, 512, true, false}, {"256x1x128", 256, 1, 128, false, false},
 		{"4096x64x64", 4096, 64, 64, false, false}, {"256x100x100", 256, 100, 100, false, false},
 	} {
-		for _, set := range []string{"avx512", "avx2"} {
+		withInstructions(func(set string) {
 			b.Run(c.name+"/"+set, func(b *testing.B) {
-				if set == "avx512" && !hasAVX512 || set == "avx2" && !hasAVX2 {
-					b.Skip()
-				}
-				old := hasAVX512
-				hasAVX512 = set == "avx512"
-				defer func() { hasAVX512 = old }()
 				A, B, C := RowMajor(make([]float32, c.m*c.k), c.k), RowMajor(make([]float32, c.k*c.n), c.n), RowMajor(make([]float32, c.m*c.n), c.n)
 				if c.at {
 					A = RowMajor(A.Data, c.m).T()
@@ -266,7 +260,7 @@ func BenchmarkGemm(b *testing.B) {
 				}
 				b.ReportMetric(2*float64(c.m*c.n*c.k)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 			})
-		}
+		})
 	}
 }
 
