@@ -1,6 +1,10 @@
 package net
 
-import "kequn/internal/kernel"
+import (
+	"math"
+
+	"kequn/internal/kernel"
+)
 
 // Embedding is a table of Levels vectors of Dim numbers, one for each level of a category. Its input are codes, not numbers,
 // so that it is no [Layer]: it writes its vectors into columns of a batch, and reads their gradient from there.
@@ -9,10 +13,10 @@ type Embedding struct {
 	Table       *Param // (Levels, Dim)
 }
 
-// NewEmbedding returns a table drawn from a normal distribution of the deviation.
+// NewEmbedding returns a table drawn uniformly from ±√3 deviations.
 func NewEmbedding(name string, levels, dim int, deviation float64, s *kernel.Stream) *Embedding {
 	e := &Embedding{Levels: levels, Dim: dim, Table: newParam(name+".table", levels*dim, true)}
-	e.Table.Normal(s, deviation)
+	e.Table.Uniform(s, math.Sqrt(3)*deviation)
 	return e
 }
 

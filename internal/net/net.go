@@ -53,13 +53,6 @@ func newParam(name string, n int, decay bool) *Param {
 	return &Param{Name: name, Value: make([]float32, n), Grad: make([]float32, n), Decay: decay}
 }
 
-// Normal draws the values from a normal distribution of mean 0.
-func (p *Param) Normal(s *kernel.Stream, deviation float64) {
-	for i := range p.Value {
-		p.Value[i] = float32(deviation * s.Norm())
-	}
-}
-
 // Uniform draws the values from (−limit, limit).
 func (p *Param) Uniform(s *kernel.Stream, limit float64) {
 	for i := range p.Value {

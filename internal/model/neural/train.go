@@ -92,7 +92,7 @@ func (t *training) weigh(w []float64) {
 	}
 }
 
-var errDiverged = errors.New("neural: training gave numbers that are not finite; a smaller rate may help")
+var errDiverged = kequn.Errorf(kequn.KindUsage, "rate", "is too large: training gave numbers that are not finite").WithHint("try a smaller one")
 
 // run trains all members.
 func (t *training) run(ctx context.Context) error {
