@@ -28,6 +28,7 @@ type denseColumn struct {
 	v         []float64 // as they are, or their logarithm; for is-missing columns the raw values
 	lo, hi    float64   // of v
 	mean, inv float64   // z = (v − mean)·inv
+	plain     bool      // every value lies between lo and hi
 	flag      bool      // z = inv where v is missing or code is one of on, else 0
 	code      []int32
 	on        []bool // by level
@@ -143,23 +144,25 @@ func (d *design) merge(coefs []int, all []denseColumn, threads int) {
 // hash is equal for columns that are equal in every row.
 func (c *denseColumn) hash() uint64 {
 	h := uint64(0)
-	// A sum of few bits per row is enough to tell most columns apart; equal ones are compared in full.
+	// Some rows are enough to tell most columns apart; equal ones are compared in full.
+	stride := max(1, max(len(c.v), len(c.code))/(1<<15))
 	switch {
 	case c.code != nil:
-		for i, k := range c.code {
-			if c.isOn(k) {
+		for i := 0; i < len(c.code); i += stride {
+			if c.isOn(c.code[i]) {
 				h = kernel.Mix(h ^ uint64(i))
 			}
 		}
 	case c.flag:
-		for i, v := range c.v {
-			if v != v {
+		for i := 0; i < len(c.v); i += stride {
+			if v := c.v[i]; v != v {
 				h = kernel.Mix(h ^ uint64(i))
 			}
 		}
 	default:
 		h = 1
-		for _, v := range c.v {
+		for i := 0; i < len(c.v); i += stride {
+			v := c.v[i]
 			if v != v {
 				v = c.mean
 			}
@@ -219,6 +222,10 @@ func (t *number) column(v []float64) denseColumn {
 		}
 		c.lo, c.hi = signedLog(t.lo, t.unit), signedLog(t.hi, t.unit)
 	}
+	c.plain = true
+	for i := 0; i < len(c.v) && c.plain; i++ {
+		c.plain = c.v[i] >= c.lo && c.v[i] <= c.hi
+	}
 	return c
 }
 
@@ -242,6 +249,11 @@ func (d *design) fill(lo, hi, size int, z []float64, slot []int32) {
 				if x != x {
 					out[i] = c.inv
 				}
+			}
+		case c.plain:
+			mean, inv := c.mean, c.inv
+			for i, x := range c.v[lo:hi] {
+				out[i] = (x - mean) * inv
 			}
 		default:
 			least, most := (c.lo-c.mean)*c.inv, (c.hi-c.mean)*c.inv

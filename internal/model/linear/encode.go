@@ -249,6 +249,9 @@ func encodeNumber(v, w []float64, noLog bool) (t *number, missing bool) {
 // logarithm, and tells whether any value lies outside: a single row must not have all the leverage. Where the two
 // percentiles are equal, what differs is rare but may be all that matters, and the range stays.
 func (t *number) fence(v, w []float64) bool {
+	if t.surelyInside(v, w) {
+		return false
+	}
 	q := kernel.WeightedQuantiles(v, w, []float64{0.01, 0.99})
 	lo, hi := t.bent(q[0]), t.bent(q[1])
 	spread := hi - lo
@@ -261,6 +264,46 @@ func (t *number) fence(v, w []float64) bool {
 	}
 	t.lo, t.hi = max(t.lo, lo), min(t.hi, hi)
 	return true
+}
+
+// surelyInside tells, at a tenth of the cost of two percentiles, that no value lies beyond the fence. It counts values in slots of equal width; where most
+// of them fall into a few, as beside a huge value, it cannot tell and says no.
+func (t *number) surelyInside(v, w []float64) bool {
+	const slots = 4096
+	lo, hi := t.bent(t.lo), t.bent(t.hi)
+	scale := slots / (hi - lo)
+	if !(scale > 0) || math.IsInf(scale, 0) {
+		return false
+	}
+	var weight [slots + 1]float64
+	sum := 0.0
+	for i, x := range v {
+		if x != x {
+			continue
+		}
+		k := int((t.bent(x) - lo) * scale)
+		if w == nil {
+			weight[k]++
+			sum++
+		} else {
+			weight[k] += w[i]
+			sum += w[i]
+		}
+	}
+	// The first percentile lies at most, the last at least, a slot beyond where the count passes it.
+	below, from, to := 0.0, -1, -1
+	for k, n := range weight {
+		below += n
+		if from < 0 && below >= 0.011*sum {
+			from = k + 2
+		}
+		if to < 0 && below >= 0.989*sum {
+			to = k - 1
+		}
+	}
+	width := (hi - lo) / slots
+	first, last := lo+float64(from)*width, lo+float64(to)*width
+	return last > first && last+3*(last-first) >= hi && first-3*(last-first) <= lo
 }
 
 // unbent is the inverse of bent.
@@ -279,15 +322,18 @@ func (m moments) known() bool {
 
 // moments returns the weighted mean, deviation and skewness of the values before standardising.
 func (t *number) moments(v, w []float64) moments {
-	bent, weight := make([]float64, 0, len(v)), []float64(nil) // the known values
-	if w != nil {
-		weight = make([]float64, 0, len(v))
-	}
-	for i, x := range v {
-		if !math.IsNaN(x) {
-			bent = append(bent, t.bent(x))
-			if w != nil {
-				weight = append(weight, w[i])
+	bent, weight := v, w // the known values
+	if !t.asTheyAre(v) {
+		bent, weight = make([]float64, 0, len(v)), nil
+		if w != nil {
+			weight = make([]float64, 0, len(v))
+		}
+		for i, x := range v {
+			if !math.IsNaN(x) {
+				bent = append(bent, t.bent(x))
+				if w != nil {
+					weight = append(weight, w[i])
+				}
 			}
 		}
 	}
@@ -295,8 +341,8 @@ func (t *number) moments(v, w []float64) moments {
 		return moments{}
 	}
 	constant := true
-	for _, x := range bent {
-		constant = constant && x == bent[0]
+	for i := 0; i < len(bent) && constant; i++ {
+		constant = bent[i] == bent[0]
 	}
 	if constant {
 		return moments{mean: bent[0]}
@@ -313,6 +359,19 @@ func (t *number) moments(v, w []float64) moments {
 		}
 	}
 	return moments{mean, sd, cubes / total(weight, len(bent))}
+}
+
+// asTheyAre tells whether bending changes no value and none is missing.
+func (t *number) asTheyAre(v []float64) bool {
+	if t.unit > 0 {
+		return false
+	}
+	for _, x := range v {
+		if !(x >= t.lo && x <= t.hi) {
+			return false
+		}
+	}
+	return true
 }
 
 // medianSize returns the weighted median of |x| over x ≠ 0.

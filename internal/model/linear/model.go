@@ -371,30 +371,32 @@ func (m *Model) Importance() []float64 { return append([]float64(nil), m.weight.
 
 func (m *Model) importance(e *encoding, p *problem) []float64 {
 	out := make([]float64, len(e.terms))
-	cells, parts := make([]float64, p.k*subBlock), make([][]float64, p.k)
-	for j, c := range e.in {
-		if t := e.terms[j].text; t != nil {
-			for class, coef := range m.texts[j].coef {
-				for i, v := range t.effects(c, coef, m.effects[class][j], p.threads) {
-					out[j] += p.weightOf(i) * math.Abs(v)
+	kernel.Parallel(len(e.in), p.threads, 1, func(from, to int) {
+		cells, parts := make([]float64, p.k*subBlock), make([][]float64, p.k)
+		for j := from; j < to; j++ {
+			if t := e.terms[j].text; t != nil {
+				for class, coef := range m.texts[j].coef {
+					for i, v := range t.effects(e.in[j], coef, m.effects[class][j], 1) {
+						out[j] += p.weightOf(i) * math.Abs(v)
+					}
+				}
+				continue
+			}
+			for lo := 0; lo < p.n; lo += subBlock {
+				n := min(subBlock, p.n-lo)
+				clear(cells)
+				for class := range parts {
+					parts[class] = cells[class*subBlock:][:n]
+				}
+				m.addTo(j, e.in[j].Slice(lo, lo+n), parts)
+				for _, part := range parts {
+					for i, v := range part {
+						out[j] += p.weightOf(lo+i) * math.Abs(v)
+					}
 				}
 			}
-			continue
 		}
-		for lo := 0; lo < p.n; lo += subBlock {
-			n := min(subBlock, p.n-lo)
-			clear(cells)
-			for class := range parts {
-				parts[class] = cells[class*subBlock:][:n]
-			}
-			m.addTo(j, c.Slice(lo, lo+n), parts)
-			for _, part := range parts {
-				for i, v := range part {
-					out[j] += p.weightOf(lo+i) * math.Abs(v)
-				}
-			}
-		}
-	}
+	})
 	if sum := kernel.Sum(out); sum > 0 {
 		kernel.Scale(1/sum, out)
 	} else {

@@ -269,6 +269,9 @@ func (p *problem) derivatives(lo, n int, what want, s *scratch, part *sums) (los
 			loss += 0.5 * w * d * d
 		}
 	case kequn.Binary:
+		if p.w == nil && what != scores2 {
+			return p.binaryDerivatives(lo, n, s)
+		}
 		for i := range n {
 			w, m, y := p.weightOf(lo+i), s.margin[i], p.y[lo+i]
 			e := math.Exp(-math.Abs(m))
@@ -305,6 +308,24 @@ func (p *problem) derivatives(lo, n int, what want, s *scratch, part *sums) (los
 		}
 	}
 	return loss
+}
+
+// binaryDerivatives is derivatives without weights. The logarithms are of products: of subBlock factors from 1 to 2 each, at most 2^256.
+func (p *problem) binaryDerivatives(lo, n int, s *scratch) (loss float64) {
+	margin, y, r, h := s.margin[:n], p.y[lo:lo+n], s.r[:n], s.h[:n]
+	product := 1.0
+	for i, m := range margin {
+		e := math.Exp(-math.Abs(m))
+		inv := 1 / (1 + e)
+		prob := inv
+		if m < 0 {
+			prob = e * inv
+		}
+		r[i], h[i] = prob-y[i], e*inv*inv
+		loss += max(m, 0) - y[i]*m
+		product *= 1 + e
+	}
+	return loss + math.Log(product)
 }
 
 // lanes returns n filled up to whole vector registers.
