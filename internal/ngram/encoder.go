@@ -29,6 +29,14 @@ type encoded struct {
 	vocabulary *Vocabulary
 	scores     []score
 	picked     []int
+	place      []uint8 // of a column of the vocabulary among the picked, from 1
+}
+
+func (e *encoded) setPlace() {
+	e.place = make([]uint8, e.vocabulary.NCols())
+	for k, j := range e.picked {
+		e.place[j] = uint8(k + 1)
+	}
 }
 
 func (e *encoded) width() int { return len(e.scores) + len(e.picked) }
@@ -66,7 +74,7 @@ func Train(ctx context.Context, x *table.Table, task kequn.Task, y, w []float64,
 	return e, e.assemble(x, made), nil
 }
 
-// settle sets owners and names.
+// settle sets owners and names. A made column's name holds a zero byte, as no column of a file does.
 func (e *Encoder) settle(names []string) {
 	for j, c := range e.columns {
 		if c == nil {
@@ -75,13 +83,16 @@ func (e *Encoder) settle(names []string) {
 		}
 		for k := range c.width() {
 			e.owner = append(e.owner, j)
-			e.names = append(e.names, fmt.Sprintf("%s·%d", names[j], k))
+			e.names = append(e.names, fmt.Sprintf("%s\x00%d", names[j], k))
 		}
 	}
 }
 
 // Owner returns for each column that the encoder makes the column that it was made of.
 func (e *Encoder) Owner() []int { return e.owner }
+
+// Names returns the names of the columns that the encoder makes.
+func (e *Encoder) Names() []string { return e.names }
 
 func (e *Encoder) assemble(x *table.Table, made [][]*table.Column) *table.Table {
 	out := &table.Table{Columns: make([]*table.Column, 0, len(e.owner))}
@@ -130,6 +141,7 @@ func train(ctx context.Context, c *table.Column, task kequn.Task, y, w []float64
 	}
 	targets := m.targets(task, yo, wo, classes)
 	e := &encoded{vocabulary: v, picked: m.pick(targets, min(mostPicked, max(8, mostCells/max(1, len(y)))), threads)}
+	e.setPlace()
 	fold := m.folds(c.Dict)
 	out := e.apply(Cells{c.Dict, c.Code}, threads)
 	for _, t := range heaviest(targets, mostScores) {
@@ -213,10 +225,6 @@ func (e *encoded) apply(c Cells, threads int) []*table.Column {
 	for k := range out {
 		out[k] = &table.Column{Num: make([]float64, n)}
 	}
-	place := make([]int32, e.vocabulary.NCols()) // of a column among the picked, from 1
-	for k, j := range e.picked {
-		place[j] = int32(k + 1)
-	}
 	kernel.Parallel(n, threads, 512, func(lo, hi int) {
 		for k := range e.scores {
 			v := out[k].Num[lo:hi]
@@ -234,7 +242,7 @@ func (e *encoded) apply(c Cells, threads int) []*table.Column {
 			}
 			if len(e.picked) > 0 {
 				for i, j := range col {
-					if p := place[j]; p > 0 {
+					if p := e.place[j]; p > 0 {
 						out[len(e.scores)+int(p)-1].Num[row] = float64(weight[i])
 					}
 				}
@@ -332,6 +340,7 @@ func ReadEncoder(b []byte, names []string, text []bool) (*Encoder, []byte, error
 			}
 			c.picked, last = append(c.picked, k), k
 		}
+		c.setPlace()
 		e.columns[j] = c
 	}
 	e.settle(names)

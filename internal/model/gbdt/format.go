@@ -23,6 +23,9 @@ func (m *Model) Encode(w io.Writer) error {
 
 // Decode reads what [Model.Encode] wrote. Arrays that are cut, contradict themselves or do not fit the header are refused.
 func Decode(h model.Header, r io.Reader) (model.Model, error) {
+	if h.Version == textVersion {
+		return decodeText(h, r)
+	}
 	if h.Version != formatVersion {
 		return nil, errors.New("gbdt: arrays of an unknown version")
 	}

@@ -77,6 +77,9 @@ func (Learner) Name() string { return Name }
 //
 // Time is O(rows·columns·log(leaves)) per tree, memory 2 bytes per value and about 32 bytes per row, beside the table.
 func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []float64) (model.Model, error) {
+	if hasText(x, w) {
+		return l.fitText(ctx, x, y, w)
+	}
 	began := time.Now()
 	l, values, err := model.Resolve(l)
 	if err != nil {
