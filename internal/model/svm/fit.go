@@ -94,11 +94,11 @@ const (
 
 func (f *fitting) run(ctx context.Context, m *Model) error {
 	if f.gamma == 0 {
-		f.gamma = 0.3 * f.scale()
+		f.gamma = gammas[0] * f.scale()
 	}
 	searched := f.c == 0 || f.l.Gamma == 0 && f.kind != Linear
 	if f.c == 0 {
-		f.c = 1
+		f.c = usualCost
 	}
 	least := f.rarest()
 	if f.p.width == 0 || f.spread == 0 || least < crossFit {

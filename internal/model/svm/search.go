@@ -3,6 +3,7 @@ package svm
 import (
 	"context"
 	"math"
+	"slices"
 
 	"kequn/internal/kernel"
 )
@@ -10,18 +11,23 @@ import (
 // What is tried. Curves of cross-validated loss are flat around their best: steps of 3 find it.
 var (
 	gammas      = []float64{0.3, 1, 0.1} // times scale
-	costs       = []float64{0.03, 0.1, 0.3, 1, 3, 10, 30}
+	costs       = []float64{0.1, 0.3, 1, 3, 10, 30}
 	linearCosts = []float64{0.001, 0.01, 0.1, 1, 10}
 )
 
+// usualCost does well on most tables at the first γ.
+const usualCost = 0.3
+
+// searchRows is of how many rows at most γ and C are chosen; with several classes they are shared by the machines.
 const (
 	searchRows  = 2500
+	sharedRows  = 3600
 	searchFolds = 3
 )
 
 // search sets c and gamma to the pair of smallest cross-validated loss.
 func (f *fitting) search(ctx context.Context) error {
-	p := f.p.first(searchRows)
+	p := f.p.first(min(searchRows, max(600, sharedRows/f.k)))
 	least := len(f.label)
 	if f.classes() {
 		count := make([]int, max(2, f.k))
@@ -37,7 +43,7 @@ func (f *fitting) search(ctx context.Context) error {
 	}
 	folds := searchFolds
 	if p.n < 1000 {
-		folds = 5
+		folds = 10
 	}
 	part := f.parts(p, min(folds, least))
 	tryC := costs
@@ -48,8 +54,10 @@ func (f *fitting) search(ctx context.Context) error {
 		tryC = []float64{f.l.C}
 	}
 	if f.kind == Linear {
-		_, c, err := f.try(ctx, p, part, 0, tryC)
-		f.c = c
+		tried, err := f.try(ctx, p, part, 0, tryC)
+		if err == nil {
+			f.c = tried[best(tried)].c
+		}
 		return err
 	}
 	tryG := []float64{f.l.Gamma}
@@ -59,30 +67,72 @@ func (f *fitting) search(ctx context.Context) error {
 			tryG = append(tryG, g*f.scale())
 		}
 	}
-	best := math.Inf(1)
-	for _, g := range tryG {
-		loss, c, err := f.try(ctx, p, part, g, tryC)
+	var tried []candidate
+	at := 0
+	for i, g := range tryG {
+		from := 0
+		if i > 0 {
+			// A larger γ, which bends more, wants a smaller cost, and the other way round.
+			from = slices.Index(tryC, tried[at].c)
+			if g > tried[at].gamma {
+				from = max(0, from-2)
+			}
+		}
+		more, err := f.try(ctx, p, part, g, tryC[from:])
 		if err != nil {
 			return err
 		}
-		if loss < best {
-			best, f.c, f.gamma = loss, c, g
+		tried = append(tried, more...)
+		at = best(tried)
+	}
+	// Of candidates that chance may have put first, the usual one is the safer.
+	for _, usual := range tried {
+		if usual.gamma == tryG[0] && usual.c == usualCost && !tried[at].clearlyBetter(usual) {
+			f.c, f.gamma = usual.c, usual.gamma
+			return nil
 		}
 	}
+	f.c, f.gamma = tried[at].c, tried[at].gamma
 	return nil
 }
 
-// try returns the smallest cross-validated loss for a γ, and its C. It goes up the costs, each solution the start of the
-// next, until the loss has risen twice.
-func (f *fitting) try(ctx context.Context, p *points, part []int8, gamma float64, costs []float64) (best, c float64, err error) {
+// candidate is a pair that was tried.
+type candidate struct {
+	gamma, c float64
+	mean     float64   // loss
+	losses   []float64 // weighted, of each row
+}
+
+func best(tried []candidate) int {
+	at := 0
+	for i, t := range tried {
+		if t.mean < tried[at].mean {
+			at = i
+		}
+	}
+	return at
+}
+
+// clearlyBetter tells whether the mean loss is smaller by more than half a standard error of the difference, paired by row.
+func (a candidate) clearlyBetter(b candidate) bool {
+	d := make([]float64, len(a.losses))
+	for i := range d {
+		d[i] = b.losses[i] - a.losses[i]
+	}
+	mean, variance := kernel.MeanVar(d, nil)
+	return mean > 0.5*math.Sqrt(variance/float64(len(d)))
+}
+
+// try returns the cross-validated losses for a γ. It goes up the costs, each solution the start of the next, until the
+// loss has risen twice.
+func (f *fitting) try(ctx context.Context, p *points, part []int8, gamma float64, costs []float64) (tried []candidate, err error) {
 	folds := 0
 	for _, h := range part {
 		folds = max(folds, int(h)+1)
 	}
 	trial := f.trial(p, part, gamma, folds)
 	rows := rowsOf(part, folds)
-	best, c = math.Inf(1), costs[0]
-	worse := 0
+	worse, least := 0, math.Inf(1)
 	for _, cost := range costs {
 		said := make([][]float64, f.k)
 		for k := range said {
@@ -91,16 +141,18 @@ func (f *fitting) try(ctx context.Context, p *points, part []int8, gamma float64
 		errs := make([]error, folds*f.k)
 		kernel.Parallel(len(errs), f.l.Threads, 1, func(t, _ int) { errs[t] = trial(ctx, cost, t%f.k, t/f.k, said[t%f.k]) })
 		if err := first(errs); err != nil {
-			return 0, 0, err
+			return nil, err
 		}
-		loss := f.loss(said, rows)
-		if loss < best {
-			best, c, worse = loss, cost, 0
+		t := candidate{gamma: gamma, c: cost}
+		t.mean, t.losses = f.loss(said, rows)
+		tried = append(tried, t)
+		if t.mean < least {
+			least, worse = t.mean, 0
 		} else if worse++; worse == 2 {
 			break
 		}
 	}
-	return best, c, nil
+	return tried, nil
 }
 
 // trial returns a function that trains machine k without part h at a cost and writes what it says of that part.
@@ -156,20 +208,24 @@ func (f *fitting) trial(p *points, part []int8, gamma float64, folds int) func(c
 // searchTolerance is enough to tell which parameters are better.
 const searchTolerance = 0.01
 
-// loss returns the weighted mean log loss after Platt's scaling, or the mean squared error in units of the outcome's variance.
-func (f *fitting) loss(said [][]float64, rows []int32) float64 {
-	sum, total := 0.0, 0.0
+// loss returns the weighted mean log loss after Platt's scaling, or the mean squared error in units of the outcome's
+// variance, and what each row adds to its sum.
+func (f *fitting) loss(said [][]float64, rows []int32) (mean float64, losses []float64) {
+	losses = make([]float64, len(rows))
+	total := 0.0
+	for _, i := range rows {
+		total += f.w[i]
+	}
 	if !f.classes() {
-		for _, i := range rows {
+		for r, i := range rows {
 			e := f.targets[0][i] - said[0][i]
-			sum += f.w[i] * e * e
-			total += f.w[i]
+			losses[r] = f.w[i] * e * e
 		}
-		return sum / total
+		return kernel.Sum(losses) / total, losses
 	}
 	s := f.platt(said, rows)
 	m, out := make([]float64, f.k), make([]float64, f.k)
-	for _, i := range rows {
+	for r, i := range rows {
 		for c := range f.k {
 			out[c] = said[c][i]
 		}
@@ -182,8 +238,7 @@ func (f *fitting) loss(said [][]float64, rows []int32) float64 {
 		case f.label[i] == 0:
 			p = 1 - p
 		}
-		sum -= f.w[i] * math.Log(max(p, 1e-15))
-		total += f.w[i]
+		losses[r] = -f.w[i] * math.Log(max(p, 1e-15))
 	}
-	return sum / total
+	return kernel.Sum(losses) / total, losses
 }

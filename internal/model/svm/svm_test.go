@@ -16,7 +16,7 @@ func TestConformanceLinear(t *testing.T) {
 }
 
 func TestConformanceLandmarks(t *testing.T) {
-	modeltest.Exercise(t, svm.Learner{Kernel: svm.Landmarks, Landmarks: 64}, svm.Decode, nil)
+	modeltest.Exercise(t, svm.Learner{Kernel: svm.Landmarks, Landmarks: 64, C: 1, Gamma: 0.05}, svm.Decode, nil)
 }
 
 func FuzzDecode(f *testing.F) { modeltest.Fuzz(f, svm.Learner{}, svm.Decode) }
