@@ -35,7 +35,7 @@ and flags give the same scores for any number of threads.`,
 	fl.StringVar(&f.ID, "id", "", "`COL` that says whose row it is: no feature, and rows of one id are never split between training and judging")
 	fl.StringVar(&f.Folds, "folds", "", "`CSV` with the columns row,fold; fold -1 is not used (default five stratified folds by --seed)")
 	fl.StringVar(&f.Test, "test", "", "`FILE` to score by models of the first one, instead of folds")
-	fl.StringSliceVar(&f.Models, "models", nil, "auto, simple, or `NAMES` such as linear,gbdt (default auto)")
+	fl.StringSliceVar(&f.Models, "models", nil, "auto, simple, or `NAMES` of linear tree forest gbdt additive svm mlp (default auto)")
 	fl.StringVar(&limit, "time", "", "total time allowed, for example `60s`")
 	fl.StringVar(&f.Schedule, "schedule", "", "`FILE` with the JSON of an earlier try: repeats its plan to the same bytes")
 	fl.StringVar(&f.Predictions, "predictions", "", "CSV `FILE` of row,fold,model,score to write")

@@ -6,6 +6,8 @@ import (
 	"kequn/internal/model/gbdt"
 	"kequn/internal/model/ladder"
 	"kequn/internal/model/linear"
+	"kequn/internal/model/neural"
+	"kequn/internal/model/svm"
 	"kequn/internal/model/tree"
 )
 
@@ -13,16 +15,22 @@ import (
 var learners = []model.Named{
 	{Name: "linear", Learner: linear.Learner{}},
 	{Name: "tree", Learner: tree.Learner{}},
+	{Name: "forest", Learner: tree.Forest{}},
 	{Name: "gbdt", Learner: gbdt.Learner{}},
+	{Name: "svm", Learner: svm.Learner{}},
+	{Name: "mlp", Learner: neural.Learner{}},
 }
 
 // decoders read saved models back, by family.
 var decoders = func() map[string]model.Decoder {
 	d := map[string]model.Decoder{
-		ladder.BaseName: ladder.DecodeBase,
-		"linear":        linear.Decode,
-		"tree":          tree.Decode,
-		"gbdt":          gbdt.Decode,
+		ladder.BaseName:   ladder.DecodeBase,
+		linear.Family:     linear.Decode,
+		tree.Family:       tree.Decode,
+		tree.ForestFamily: tree.DecodeForest,
+		gbdt.Name:         gbdt.Decode,
+		svm.Family:        svm.Decode,
+		neural.Family:     neural.Decode,
 	}
 	d[ladder.AutoFamily] = ladder.Decoder(d)
 	return d

@@ -41,9 +41,6 @@ type TryFlags struct {
 // SimpleName is the line of the simplest rung within one paired standard error of the most accurate.
 const SimpleName = "simple"
 
-// laterModels are names of the contract that a later version brings.
-var laterModels = []string{"forest", "additive", "svm", "mlp"}
-
 // TryResult is what the models of a flat table can do.
 type TryResult struct {
 	Task       kequn.Task  `json:"task"`
@@ -220,8 +217,6 @@ func (t *trial) checkModels() error {
 		name = strings.TrimSpace(name)
 		known := name == ladder.AutoName || name == SimpleName || t.learner(name)
 		switch {
-		case slices.Contains(laterModels, name):
-			return usage("--models", "%q is not available in this version", name).WithHint("available: %s", strings.Join(t.names(), ", "))
 		case !known:
 			return usage("--models", "there is no model %q", name).WithHint("available: %s", strings.Join(t.names(), ", "))
 		case !slices.Contains(t.asked, name):

@@ -372,7 +372,6 @@ func TestTryRefuses(t *testing.T) {
 		{kequn.KindInput, "no schedule", TryFlags{Schedule: write("[]")}},
 		{kequn.KindInput, "no schedule", TryFlags{Schedule: write("{}")}},
 		{kequn.KindInput, "times", TryFlags{File: write("a,y\n1,2024-01-02\n2,2024-01-05\n")}},
-		{kequn.KindUsage, "not available in this version", TryFlags{Models: []string{"forest"}}},
 		{kequn.KindUsage, "no model", TryFlags{Models: []string{"gdbt"}}},
 		{kequn.KindUsage, "no task", TryFlags{Task: "ranking"}},
 		{kequn.KindUsage, "folder", TryFlags{Predictions: filepath.Join(t.TempDir(), "no", "p.csv")}},

@@ -48,7 +48,7 @@ var traits = []trait{
 	{name: "svm", once: 0.05, cell: 1, square: 0.05, bytes: 12, class: true},
 	{name: "extra", once: 0.1, cell: 4, bytes: 8},
 	{name: "tree", once: 0.01, cell: 0.4, bytes: 8, simple: true},
-	{name: "rules", once: 0.02, cell: 2, bytes: 8, simple: true},
+	{name: "rulelist", once: 0.02, cell: 2, bytes: 8, simple: true},
 }
 
 // traitOf returns what is known of a family, something middling where nothing is.
