@@ -37,7 +37,7 @@ type bag struct {
 	amount []int64 // amounts: (y − centre) in units of 1/yUnit, exact enough for leaves
 	coarse []int64 // amounts: the same in few bits, for the search of questions
 	yUnit  float64
-	centre float64
+	centre float64 // the median
 
 	coarseUnit float64
 	prior      []float64 // mean outcome, or share of each class
@@ -241,10 +241,20 @@ func (b *bag) rankLevels(col []uint8, nBins int) []uint8 {
 			sum[bin] += w * float64(b.coarse[e])
 		}
 	}
+	if k > 1 {
+		along := direction(sum[:nBins*k], weight[:nBins], b.prior, k)
+		for i := range weight {
+			at := 0.0
+			for c, v := range sum[i*k : i*k+k] {
+				at += along[c] * v
+			}
+			sum[i] = at // i·k ≥ i: what is overwritten has been read
+		}
+	}
 	score := make([]float64, nBins)
 	for i := range score {
 		if weight[i] > 0 {
-			score[i] = b.levelScore(sum[i*k:i*k+k]) / weight[i]
+			score[i] = sum[i] / weight[i]
 		}
 	}
 	order := make([]int, nBins)
@@ -260,9 +270,44 @@ func (b *bag) rankLevels(col []uint8, nBins int) []uint8 {
 	return rank
 }
 
-func (b *bag) levelScore(sum []float64) float64 {
-	if len(sum) == 1 {
-		return sum[0]
+// direction returns the direction in which the shares of classes differ most between levels: for two classes that of "yes", else
+// the first eigenvector of Σ weight·(share − prior)(share − prior)ᵀ. sum is (levels, k).
+//
+// Reference: Coppersmith, Hong, Hosking, Partitioning Nominal Attributes in Decision Trees (1999).
+func direction(sum, weight, prior []float64, k int) []float64 {
+	v := make([]float64, k)
+	if k == 2 && len(prior) == 1 {
+		v[1] = 1
+		return v
 	}
-	return sum[1]
+	spread := make([]float64, k*k)
+	d := make([]float64, k)
+	for i, w := range weight {
+		if w <= 0 {
+			continue
+		}
+		for c := range d {
+			d[c] = sum[i*k+c]/w - prior[c]
+		}
+		for c := range d {
+			kernel.Axpy(w*d[c], d, spread[c*k:c*k+k])
+		}
+	}
+	for c := range v { // a start that is not orthogonal to anything likely
+		v[c] = 1 / float64(c+1)
+	}
+	next := make([]float64, k)
+	for range 64 {
+		size := 0.0
+		for c := range next {
+			next[c] = kernel.Dot(spread[c*k:c*k+k], v)
+			size = max(size, math.Abs(next[c]))
+		}
+		if !(size > 0) {
+			break // no level differs
+		}
+		kernel.Scale(1/size, next)
+		v, next = next, v
+	}
+	return v
 }

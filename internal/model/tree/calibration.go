@@ -56,14 +56,9 @@ func calibrate(p, truth, weight []float64, k int) (l calibration, loss float64) 
 			x[i] = logit(clip(v))
 		}
 	}
-	scale := 0.0
-	for _, w := range weight {
-		scale += w
-	}
-	scale /= float64(len(weight))
 	for range 25 {
-		g0, g1 := scale*ridge*(l.slope-1), scale*ridge*l.shift
-		h00, h01, h11 := scale*ridge, 0.0, scale*ridge
+		g0, g1 := float64(ridge)*(l.slope-1), float64(ridge)*l.shift
+		h00, h01, h11 := float64(ridge), 0.0, float64(ridge)
 		if k > 1 {
 			temper(x, truth, weight, k, l.slope, &g0, &h00)
 		} else {

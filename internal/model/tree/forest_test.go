@@ -7,6 +7,15 @@ import (
 	"kequn/internal/model/tree"
 )
 
+// Fewer trees than by default: the kit fits some two hundred forests.
 func TestForestConformance(t *testing.T) {
-	modeltest.Exercise(t, tree.Forest{}, tree.DecodeForest, nil)
+	modeltest.Exercise(t, tree.Forest{Trees: 40}, tree.DecodeForest, nil)
+}
+
+func TestExtraTreesConformance(t *testing.T) {
+	modeltest.Exercise(t, tree.Forest{Trees: 40, Extra: true}, tree.DecodeForest, nil)
+}
+
+func FuzzDecodeForest(f *testing.F) {
+	modeltest.Fuzz(f, tree.Forest{Trees: 3}, tree.DecodeForest)
 }

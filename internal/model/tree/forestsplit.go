@@ -70,7 +70,11 @@ func (g *thicket) ask(rows []int32, depth int) (best question) {
 		}
 		g.count(rows, cols)
 		for lane, c := range cols {
-			s.scan(lane, c)
+			if g.l.Extra {
+				s.guess(lane, c)
+			} else {
+				s.scan(lane, c)
+			}
 		}
 	}
 	return s.best
@@ -160,6 +164,58 @@ func (s *search) scan(lane int, c int32) {
 	}
 	if none != 0 && prev >= 0 {
 		s.judge(c, left, missing-1, false, false)
+	}
+}
+
+// guess asks for one border of a counted column, drawn evenly between the least and the largest bin that has rows, and clears its
+// histogram.
+func (s *search) guess(lane int, c int32) {
+	h := &s.hist[lane]
+	missing := s.cuts[c].NBins
+	none := h[missing]
+	h[missing] = 0
+	lo, hi := 0, missing-1
+	if len(s.rows) <= few {
+		occupied := &s.occupied[lane]
+		occupied[missing>>6] &^= 1 << (missing & 63)
+		for w := len(occupied) - 1; w >= 0; w-- {
+			if occupied[w] != 0 {
+				lo = w<<6 | bits.TrailingZeros64(occupied[w])
+			}
+		}
+		for w := range occupied {
+			if occupied[w] != 0 {
+				hi = w<<6 + bits.Len64(occupied[w]) - 1
+			}
+		}
+		*occupied = [4]uint64{}
+	}
+	for lo < hi && h[lo] == 0 {
+		lo++
+	}
+	for hi > lo && h[hi] == 0 {
+		hi--
+	}
+	if lo < hi {
+		cut := lo + s.random.Intn(hi-lo)
+		left := int64(0)
+		for _, v := range h[lo : cut+1] {
+			left += v
+		}
+		s.judge(c, left, cut, false, none == 0)
+		if none != 0 {
+			s.judge(c, left+none, cut, true, false)
+		}
+	}
+	if none != 0 && h[lo] != 0 {
+		left := int64(0)
+		for _, v := range h[lo : hi+1] {
+			left += v
+		}
+		s.judge(c, left, missing-1, false, false)
+	}
+	if missing > 0 {
+		clear(h[lo : hi+1])
 	}
 }
 

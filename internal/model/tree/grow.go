@@ -38,10 +38,11 @@ type sample struct {
 // mostLogs is up to which weight logarithms are looked up: as many as a second-level cache holds.
 const mostLogs = 1 << 17
 
-func newSample(x *table.Table, y model.Outcome, w []float64, threads int) *sample {
+// newSample cuts numbers into at most maxBins bins (0: 255).
+func newSample(x *table.Table, y model.Outcome, w []float64, threads, maxBins int) *sample {
 	n := x.NRows()
 	s := &sample{task: y.Task, y: y.Y, w: w, k: y.NOut(), threads: threads, wUnit: 1}
-	s.bins = treekit.Bin(x, w, treekit.Options{Threads: threads})
+	s.bins = treekit.Bin(x, w, treekit.Options{MaxBins: maxBins, Threads: threads})
 	whole := true
 	for i := range n {
 		if v := s.weightOf(i); v > 0 {

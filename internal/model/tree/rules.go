@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"kequn"
+	"kequn/internal/model"
 	"kequn/internal/treekit"
 )
 
@@ -112,36 +113,40 @@ func (m *Model) with(path []condition, t *treekit.Tree, n *treekit.Node, left bo
 func (m *Model) sentence(lang kequn.Lang, path []condition, out []float64, cover float64) string {
 	parts := make([]string, len(path))
 	for i, c := range path {
-		parts[i] = m.words(lang, c)
+		parts[i] = c.words(lang, m.h.Columns[c.col], m.sometimesMissing[c.col] != 0)
 	}
 	if len(parts) == 0 {
 		parts = []string{lang.Pick("所有客户", "everybody")}
 	}
-	var then string
-	switch m.h.Task {
-	case kequn.Binary:
-		then = fmt.Sprintf(lang.Pick("概率 %.1f%%", "probability %.1f %%"), 100*out[0])
-	case kequn.Regression:
-		then = fmt.Sprintf(lang.Pick("预测 %.4g", "predicts %.4g"), out[0])
-	default:
-		best := 0
-		for k := range out {
-			if out[k] > out[best] {
-				best = k
-			}
-		}
-		then = fmt.Sprintf(lang.Pick("最可能是“%s”（%.1f%%）", "most likely %s (%.1f %%)"), m.h.Classes[best], 100*out[best])
-	}
+	then := says(lang, m.h, out)
 	share := fmt.Sprintf(lang.Pick("（训练客户的 %.1f%%）", " (%.1f %% of training rows)"), 100*cover/m.total)
 	return lang.Pick("若 ", "if ") + strings.Join(parts, lang.Pick(" 且 ", " and ")) + lang.Pick(" → ", ", then ") + then + share
+}
+
+// says words a prediction.
+func says(lang kequn.Lang, h model.Header, out []float64) string {
+	switch h.Task {
+	case kequn.Binary:
+		return fmt.Sprintf(lang.Pick("概率 %.1f%%", "probability %.1f %%"), 100*out[0])
+	case kequn.Regression:
+		return fmt.Sprintf(lang.Pick("预测 %.4g", "predicts %.4g"), out[0])
+	}
+	best := 0
+	for k := range out {
+		if out[k] > out[best] {
+			best = k
+		}
+	}
+	return fmt.Sprintf(lang.Pick("最可能是“%s”（%.1f%%）", "most likely %s (%.1f %%)"), h.Classes[best], 100*out[best])
 }
 
 // mostLevels is how many levels a rule spells out.
 const mostLevels = 6
 
-func (m *Model) words(lang kequn.Lang, c condition) string {
-	name, or := m.h.Columns[c.col].Name, ""
-	if c.missing && m.sometimesMissing[c.col] != 0 {
+// words says what the condition asks of its column; missing values are spoken of only where the training rows had some.
+func (c condition) words(lang kequn.Lang, col model.Column, sometimesMissing bool) string {
+	name, or := col.Name, ""
+	if c.missing && sometimesMissing {
 		or = lang.Pick("或缺失", " or missing")
 	}
 	number := func(v float64) string { return strconv.FormatFloat(v, 'g', 5, 64) }
@@ -164,7 +169,7 @@ func (m *Model) words(lang kequn.Lang, c condition) string {
 	var in []string
 	for k, ok := range c.levels {
 		if ok {
-			in = append(in, m.h.Columns[c.col].Levels[k])
+			in = append(in, col.Levels[k])
 		}
 	}
 	if len(in) == 0 {

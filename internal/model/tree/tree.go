@@ -82,7 +82,7 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 	if len(cols) == 0 {
 		return nil, model.ErrNoColumn
 	}
-	s := newSample(inputs, y, w, l.Threads)
+	s := newSample(inputs, y, w, l.Threads, 0)
 	full, err := s.grow(ctx, l, s.rows)
 	if err != nil {
 		return nil, err
