@@ -1,0 +1,307 @@
+package additive
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"kequn/internal/kernel"
+	"kequn/internal/model"
+	"kequn/internal/table"
+	"kequn/internal/treekit"
+)
+
+// booster fits the bags, all at the same sweep, and stops them together: the rows that a bag holds out tell for each sweep
+// how well it does, and the sum over all bags has far less noise than one bag's.
+type booster struct {
+	ctx       context.Context
+	l         Learner
+	threads   int
+	bins      *treekit.Bins
+	used      []int
+	rows      *rows
+	objective objective
+	bags      []*bag
+	byRows    bool // threads share the rows of a bag, not the bags
+	counters  []*counter
+	steppers  []*stepper
+
+	columns *stage
+	pairs   *stage
+	coarse  *coarse
+	notes   []string
+}
+
+// bag is one of the models that are averaged.
+type bag struct {
+	part    int // held out
+	score   [][]float32
+	up      [][]float32 // per output: the last updates of a block
+	pending *block      // whose updates the training rows have not seen yet
+
+	shape [][][]float64   // shape[term][output][cell], of the stage under way
+	best  [][][]float64   // the same at the best sweep so far
+	fits  [][][][]float64 // best, of every stage so far
+
+	weight [][]float64 // of training rows, per term and cell
+}
+
+// Few rows are averaged over many bags, many rows over few: what averaging gains falls with the rows, what a bag costs grows.
+//
+//	rows up to   50,000   500,000   more
+//	bags              8         4      2
+func bagsFor(rows int) int {
+	switch {
+	case rows <= 50_000:
+		return 8
+	case rows <= 500_000:
+		return 4
+	}
+	return 2
+}
+
+const (
+	fewestParts = 8 // a bag holds out an eighth of the rows or less
+	stride      = 5 // sweeps between two looks at the rows held out
+)
+
+func newBooster(ctx context.Context, l Learner, n int, inputs *table.Table, bins *treekit.Bins, y model.Outcome, w []float64, used []int) *booster {
+	if l.Bags == 0 {
+		l.Bags = bagsFor(n)
+	}
+	b := &booster{ctx: ctx, l: l, threads: kernel.Threads(l.Threads), bins: bins, used: used}
+	b.rows = sortRows(inputs, y.Y, w, n, max(l.Bags, fewestParts), l.Seed)
+	b.objective = objectiveOf(y, b.rows)
+	b.byRows = n >= 100_000
+	for range b.threads {
+		b.counters = append(b.counters, newCounter(b.objective.outputs(), b.rows.pourRows()))
+		b.steppers = append(b.steppers, newStepper(l))
+	}
+	return b
+}
+
+func (b *booster) run() error {
+	for i := range b.l.Bags {
+		g := &bag{part: i}
+		for _, v := range b.objective.base() {
+			s := make([]float32, b.rows.n)
+			for j := range s {
+				s[j] = float32(v)
+			}
+			g.score = append(g.score, s)
+			g.up = append(g.up, make([]float32, max(columnLanes*columnCells, pairLanes*pairCells)))
+		}
+		b.bags = append(b.bags, g)
+	}
+	b.columns = columnStage(b.bins, b.used, b.rows, b.threads)
+	if err := b.boost(b.columns, "columns"); err != nil {
+		return err
+	}
+	if n := b.nPairs(); n > 0 {
+		b.each(func(g *bag, _ int) { b.rescore(g, b.columns) })
+		if err := b.addPairs(n); err != nil {
+			return err
+		}
+	}
+	return b.ctx.Err()
+}
+
+// boost runs sweeps over the stage's terms until the loss of the rows held out falls no more, and leaves every bag as it was
+// when the loss was least.
+func (b *booster) boost(s *stage, what string) error {
+	if len(s.terms) == 0 {
+		return b.ctx.Err()
+	}
+	outputs := b.objective.outputs()
+	losses := make([]int64, len(b.bags))
+	b.each(func(g *bag, worker int) {
+		g.shape, g.best = newShapes(s, outputs), newShapes(s, outputs)
+		g.weight = make([][]float64, len(s.terms))
+		for t := range s.terms {
+			g.weight[t] = s.weights(t, g.part, b.rows.unit)
+		}
+		g.pending = nil
+		for k := range g.up {
+			clear(g.up[k])
+		}
+		losses[g.part] = b.loss(g)
+	})
+	best, bestSweep := sum(losses), 0
+	sweep := 0
+	for sweep < b.l.Sweeps {
+		n := min(stride, b.l.Sweeps-sweep)
+		b.each(func(g *bag, worker int) {
+			for range n {
+				b.sweep(g, s, worker)
+			}
+			losses[g.part] = b.loss(g)
+		})
+		if err := b.ctx.Err(); err != nil {
+			return err
+		}
+		sweep += n
+		if loss := sum(losses); loss < best || b.heldOut() == 0 {
+			best, bestSweep = loss, sweep
+			for _, g := range b.bags {
+				copyShapes(g.best, g.shape)
+			}
+		} else if sweep-bestSweep >= b.l.Patience {
+			break
+		}
+	}
+	b.notes = append(b.notes, fmt.Sprintf("%s: %d sweeps", what, bestSweep))
+	b.each(func(g *bag, worker int) {
+		g.fits = append(g.fits, g.best)
+	})
+	return b.ctx.Err()
+}
+
+func sum(v []int64) (total int64) {
+	for _, x := range v {
+		total += x
+	}
+	return total
+}
+
+// heldOut returns how many rows some bag holds out.
+func (b *booster) heldOut() int { return b.rows.from[len(b.bags)] }
+
+// each calls f for every bag: side by side, or one after the other where threads share a bag's rows.
+func (b *booster) each(f func(g *bag, worker int)) {
+	if b.byRows {
+		for _, g := range b.bags {
+			f(g, 0)
+		}
+		return
+	}
+	kernel.Workers(len(b.bags), b.threads, 1, func(worker, i, _, _ int) { f(b.bags[i], worker) })
+}
+
+// sweep takes one step for every term.
+func (b *booster) sweep(g *bag, s *stage, worker int) {
+	for i := range s.blocks {
+		if b.ctx.Err() != nil {
+			return
+		}
+		next := &s.blocks[i]
+		c := b.count(g, s, next, worker)
+		b.step(g, s, next, c, worker)
+		g.pending = next
+		lo, hi := b.rows.from[g.part], b.rows.from[g.part+1]
+		s.update(next, g.up, g.score, lo, hi)
+	}
+}
+
+// count brings the training rows up to date and adds up their gradients per cell of block next.
+func (b *booster) count(g *bag, s *stage, next *block, worker int) *counter {
+	lo, hi := b.rows.from[g.part], b.rows.from[g.part+1]
+	if !b.byRows {
+		c := b.counters[worker]
+		c.clear(s, next)
+		c.count(b.objective, s, g.pending, g.up, next, g.score, 0, lo)
+		c.count(b.objective, s, g.pending, g.up, next, g.score, hi, b.rows.n)
+		return c
+	}
+	for _, c := range b.counters {
+		c.clear(s, next)
+	}
+	kernel.Workers(b.rows.n, b.threads, 8*pourRows, func(worker, _, from, to int) {
+		c := b.counters[worker]
+		c.count(b.objective, s, g.pending, g.up, next, g.score, from, min(to, max(lo, from)))
+		c.count(b.objective, s, g.pending, g.up, next, g.score, max(from, min(hi, to)), to)
+	})
+	c := b.counters[0]
+	for _, o := range b.counters[1:] {
+		c.add(o, s, next)
+	}
+	return c
+}
+
+// step grows the trees of a block and adds them to the shapes.
+func (b *booster) step(g *bag, s *stage, block *block, c *counter, worker int) {
+	st := b.steppers[worker]
+	gUnit, hUnit := b.objective.scale()
+	for k := range g.up {
+		for t := block.from; t < block.to; t++ {
+			at := (t - block.from) * s.cells
+			n := s.terms[t].cells
+			st.w = g.weight[t]
+			for i, v := range c.g[k][at : at+n] {
+				st.g[i] = float64(v) * gUnit
+			}
+			if hUnit == 0 {
+				copy(st.h, st.w)
+			} else {
+				for i, v := range c.h[k][at : at+n] {
+					st.h[i] = float64(v) * hUnit
+				}
+			}
+			up := g.up[k][at : at+n]
+			if s.terms[t].cut != nil {
+				st.column(s.terms[t].cut, up)
+			} else {
+				st.pair(s.terms[t].na, s.terms[t].nb, up)
+			}
+			for i, v := range up {
+				g.shape[t][k][i] += float64(v)
+			}
+		}
+		clear(g.up[k][(block.to-block.from)*s.cells:])
+	}
+}
+
+// loss returns the loss of the rows that the bag holds out.
+func (b *booster) loss(g *bag) int64 {
+	return b.objective.loss(b.rows.from[g.part], b.rows.from[g.part+1], g.score)
+}
+
+// rescore sets the scores of all rows to those of the fits of the first stage.
+func (b *booster) rescore(g *bag, s *stage) {
+	base := b.objective.base()
+	threads := 1
+	if b.byRows {
+		threads = b.threads
+	}
+	kernel.Parallel(b.rows.n, threads, 8*pourRows, func(lo, hi int) {
+		up := make([][]float32, len(base))
+		for k, v := range base {
+			up[k] = make([]float32, len(g.up[k]))
+			for i := lo; i < hi; i++ {
+				g.score[k][i] = float32(v)
+			}
+		}
+		for i := range s.blocks {
+			block := &s.blocks[i]
+			for k := range up {
+				clear(up[k])
+				for t := block.from; t < block.to; t++ {
+					for c, v := range g.fits[0][t][k] {
+						up[k][(t-block.from)*s.cells+c] = float32(v)
+					}
+				}
+			}
+			s.update(block, up, g.score, lo, hi)
+		}
+	})
+}
+
+func newShapes(s *stage, outputs int) [][][]float64 {
+	out := make([][][]float64, len(s.terms))
+	for t := range out {
+		out[t] = make([][]float64, outputs)
+		for k := range out[t] {
+			out[t][k] = make([]float64, s.terms[t].cells)
+		}
+	}
+	return out
+}
+
+func copyShapes(to, from [][][]float64) {
+	for t := range from {
+		for k := range from[t] {
+			copy(to[t][k], from[t][k])
+		}
+	}
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
