@@ -92,11 +92,12 @@ func (s *Shop) makeSegments(ctx context.Context, p plan.Segmentation, cutoff keq
 		seg, keys, err = segment.ByRFM(in, nil)
 	} else {
 		in.X, in.Profile = rest, nil
-		seg, keys, err = segment.ByBehaviour(ctx, in, p.K, s.grouper())
+		seg, keys, err = segment.ByBehaviour(ctx, in, p.K, s.grouper(p.Method))
 	}
 	if err != nil {
 		return nil, err
 	}
+	seg.Method = p.Method
 	return seg, s.keepSegments(ctx, v, p, cutoff, panel, seg, keys)
 }
 
@@ -108,10 +109,15 @@ func revenue(orders *plan.Dataset, rfm *table.Table) []float64 {
 	return rfm.Column(segment.MonetaryFeature).Floats()
 }
 
-// grouper finds groups by k-means: at least four where there is a choice, because two or three tell a marketer little.
-func (s *Shop) grouper() segment.Grouper {
+// grouper finds groups by k-means, or by a Gaussian mixture: at least four where there is a choice, because two or three tell a
+// marketer little.
+func (s *Shop) grouper(method string) segment.Grouper {
+	by := cluster.ByKMeans
+	if method == "mixture" {
+		by = cluster.ByMixture
+	}
 	return func(ctx context.Context, x *table.Table, k int) (*segment.Groups, error) {
-		m, label, err := cluster.Find(ctx, x, cluster.Options{K: k, MinK: 4, MaxK: 8, Seed: s.Seed, Threads: s.Threads})
+		m, label, err := cluster.Find(ctx, x, cluster.Options{Method: by, K: k, MinK: 4, MaxK: 8, Seed: s.Seed, Threads: s.Threads})
 		if err != nil {
 			return nil, err
 		}

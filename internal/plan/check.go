@@ -21,8 +21,8 @@ func (p *Plan) Check() error {
 		}
 	}
 	for _, s := range p.Segments {
-		if s.Method != "rfm" && s.Method != "behaviour" {
-			return wrong("segments: "+s.Name, "unknown method %q", s.Method).WithHint("methods are rfm and behaviour")
+		if s.Method != "rfm" && s.Method != "behaviour" && s.Method != "mixture" {
+			return wrong("segments: "+s.Name, "unknown method %q", s.Method).WithHint("methods are rfm, behaviour and mixture")
 		}
 		if s.K != 0 && (s.K < 2 || s.K > 50) {
 			return wrong("segments: "+s.Name, "k is %d, want 2 to 50, or 0 to choose", s.K)

@@ -110,8 +110,8 @@ func (g Goal) Task() kequn.Task {
 // Segmentation divides all customers into segments.
 type Segmentation struct {
 	Name   string
-	Method string // rfm or behaviour
-	K      int    // behaviour: number of groups, 0 chooses
+	Method string // rfm; behaviour (k-means) or mixture (Gaussian mixture): groups of alike customers
+	K      int    // behaviour and mixture: number of groups, 0 chooses
 	Within kequn.Span
 }
 

@@ -21,7 +21,7 @@ type Text struct {
 // Segmentation describes a division of customers. Every customer is in exactly one segment; sizes add up to Customers.
 type Segmentation struct {
 	Name      string    `json:"name"`
-	Method    string    `json:"method"` // rfm or behaviour
+	Method    string    `json:"method"` // rfm, behaviour or mixture
 	Customers int       `json:"customers"`
 	Segments  []Segment `json:"segments"` // rfm: best to worst; behaviour: largest revenue, or size, first
 	Note      Text      `json:"note"`     // how it was made

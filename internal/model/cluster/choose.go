@@ -14,7 +14,8 @@ type Trial struct {
 	Silhouette    float64 `json:"silhouette"`
 	SilhouetteErr float64 `json:"silhouette_err"` // standard error of the difference to the best trial, paired by row
 	Stability     float64 `json:"stability"`
-	Inertia       float64 `json:"inertia"` // on the rows of the trial
+	Inertia       float64 `json:"inertia"`       // on the rows of the trial
+	BIC           float64 `json:"bic,omitempty"` // mixtures only
 
 	widths []float64 // silhouette of each sampled row
 }
@@ -80,11 +81,11 @@ func (j *judge) tryAll(ctx context.Context, low, high int) ([]Trial, error) {
 }
 
 func (j *judge) try(ctx context.Context, k int) (Trial, error) {
-	g, err := KMeans{K: k, Starts: j.o.Starts, Seed: j.o.Seed, Threads: 1}.Fit(ctx, j.rows, j.p)
+	g, err := j.o.group(ctx, j.rows, j.p, k, j.o.Starts, j.o.Seed, 1)
 	if err != nil {
 		return Trial{}, err
 	}
-	t := Trial{K: k, Inertia: g.Inertia, widths: j.widths(g.Label, 1)}
+	t := Trial{K: k, Inertia: g.Inertia, BIC: g.bic(), widths: j.widths(g.Label, 1)}
 	t.Silhouette = kernel.Sum(t.widths) / float64(len(t.widths))
 	t.Stability, err = j.stability(ctx, k, g.Label, 1)
 	return t, err
@@ -100,8 +101,8 @@ func (j *judge) widths(label []int32, threads int) []float64 {
 }
 
 // figures returns silhouette and stability of groups found on all rows.
-func (j *judge) figures(ctx context.Context, g *Groups) (silhouette, stability float64, err error) {
-	label := Assign(j.rows, j.p, g.Centres, j.o.Threads)
+func (j *judge) figures(ctx context.Context, g *grouping) (silhouette, stability float64, err error) {
+	label := g.assign(j.rows, j.p, j.o.Threads)
 	widths := j.widths(label, j.o.Threads)
 	stability, err = j.stability(ctx, g.K, label, j.o.Threads)
 	return kernel.Sum(widths) / float64(len(widths)), stability, err
@@ -115,12 +116,12 @@ func (j *judge) stability(ctx context.Context, k int, label []int32, threads int
 	kernel.Parallel(halves, threads, 1, func(h, _ int) {
 		half := kernel.NewStream(j.o.Seed, kernel.ID("half"), uint64(h)).Sample(n, (n+1)/2)
 		seed := kernel.NewStream(j.o.Seed, kernel.ID("half seed"), uint64(h)).Uint64()
-		g, err := KMeans{K: k, Starts: halfStarts, Seed: seed, Threads: 1}.Fit(ctx, takeRows(j.rows, j.p, half), j.p)
+		g, err := j.o.group(ctx, takeRows(j.rows, j.p, half), j.p, k, halfStarts, seed, 1)
 		if err != nil {
 			errs[h] = err
 			return
 		}
-		agree[h] = metric.AdjustedRand(label, Assign(j.rows, j.p, g.Centres, 1))
+		agree[h] = metric.AdjustedRand(label, g.assign(j.rows, j.p, 1))
 	})
 	for _, err := range errs {
 		if err != nil {
@@ -156,8 +157,18 @@ func bestTrial(trials []Trial) int {
 	return best
 }
 
-// chooseK returns the fewest groups whose silhouette is within one standard error of the best candidate's.
-func chooseK(trials []Trial) int {
+// chooseK returns the fewest groups whose silhouette is within one standard error of the best candidate's; of mixtures the
+// candidate of the smallest BIC.
+func chooseK(trials []Trial, mixture bool) int {
+	if mixture {
+		at := -1
+		for i, ok := range candidates(trials) {
+			if ok && (at < 0 || trials[i].BIC < trials[at].BIC) {
+				at = i
+			}
+		}
+		return trials[at].K
+	}
 	best := bestTrial(trials)
 	for i, ok := range candidates(trials) {
 		if ok && trials[i].Silhouette >= trials[best].Silhouette-trials[i].SilhouetteErr {

@@ -276,7 +276,7 @@ func TestChooseK(t *testing.T) {
 		{"not the unstable", []Trial{{K: 2, Silhouette: .3, Stability: .9}, {K: 3, Silhouette: .5, Stability: .4}}, 2},
 		{"none is stable", []Trial{{K: 2, Silhouette: .2, Stability: .3}, {K: 3, Silhouette: .4, Stability: .25}, {K: 4, Silhouette: .5, Stability: .1}}, 3},
 	} {
-		if got := chooseK(c.trials); got != c.want {
+		if got := chooseK(c.trials, false); got != c.want {
 			t.Errorf("%s: k = %d, want %d", c.name, got, c.want)
 		}
 	}

@@ -24,6 +24,7 @@ type KMeans struct {
 	MaxIterations int       // default 300
 	Tolerance     float64   // stop when Σ‖centre moved‖² ≤ Tolerance × mean variance of a column; default 1e-4
 	Begin         []float32 // (K, nCols): begin here, with one start and all rows, instead of drawing seeds
+	Batch         int       // mini-batch: each round looks at so many random rows; 0: at all rows. See minibatch.go
 	Seed          uint64
 	Threads       int
 }
@@ -35,7 +36,7 @@ type Groups struct {
 	Sizes      []int
 	Label      []int32 // of each row
 	Inertia    float64 // Σ‖xᵢ − centre‖², exact to float64 rounding
-	Iterations int     // over all rows, the last assignment not counted
+	Iterations int     // over all rows, or batches; the last assignment not counted
 }
 
 func (k KMeans) defaults() KMeans {
@@ -78,7 +79,11 @@ func (k KMeans) Fit(ctx context.Context, x []float32, nCols int) (*Groups, error
 			return nil, err
 		}
 	}
-	if err := all.run(ctx, begin); err != nil {
+	run := all.run
+	if k.Batch > 0 && k.Batch < n {
+		run = all.batches
+	}
+	if err := run(ctx, begin); err != nil {
 		return nil, err
 	}
 	return all.groups(), nil
