@@ -145,15 +145,24 @@ func (c *cutter) word() {
 		for n := range 3 {
 			h = kernel.Mix(h ^ uint64(at(i+n)))
 		}
-		c.add(h, at(i), at(i+1), at(i+2))
+		c.inner(h, at(i), at(i+1), at(i+2))
 		if i+4 <= len(w)+1 {
-			c.add(kernel.Mix(h^uint64(at(i+3))), at(i), at(i+1), at(i+2), at(i+3))
+			c.inner(kernel.Mix(h^uint64(at(i+3))), at(i), at(i+1), at(i+2), at(i+3))
 		}
 	}
 }
 
+// inner counts a gram of characters inside of a word.
+func (c *cutter) inner(h uint64, gram ...rune) {
+	k := firstInner + uint32(h>>(65-Bits))
+	c.bump(k)
+	if c.named != nil {
+		c.named(k, string(gram))
+	}
+}
+
 func (c *cutter) add(h uint64, gram ...rune) {
-	k := uint32(h >> (64 - Bits))
+	k := uint32(h >> (65 - Bits))
 	c.bump(k)
 	if c.named != nil {
 		c.named(k, string(gram))
@@ -161,7 +170,7 @@ func (c *cutter) add(h uint64, gram ...rune) {
 }
 
 func (c *cutter) addPair(h uint64, w []rune) {
-	k := uint32(h >> (64 - Bits))
+	k := uint32(h >> (65 - Bits))
 	c.bump(k)
 	if c.named != nil {
 		c.named(k, c.said+" "+string(w))

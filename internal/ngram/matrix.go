@@ -1,10 +1,6 @@
 package ngram
 
-import (
-	"math"
-
-	"kequn/internal/kernel"
-)
+import "kequn/internal/kernel"
 
 // Matrix holds the weights of training texts, one line per different text, by line and by column.
 //
@@ -86,20 +82,14 @@ func (m *Matrix) fill(v *Vocabulary, raw *rawTexts) {
 	m.col, m.val = make([]uint32, known), make([]float32, known)
 	at := 0
 	for t := range m.NTexts {
-		squares := 0.0
 		from := at
 		for _, e := range raw.of(t) {
 			if j := index[e.bucket]; j >= 0 {
-				x := float32((1 + math.Log(float64(e.count)))) * v.idf[j]
-				m.col[at], m.val[at] = uint32(j), x
-				squares += float64(x) * float64(x)
+				m.col[at], m.val[at] = uint32(j), v.raw(j, e.count)
 				at++
 			}
 		}
-		unit := float32(1 / math.Sqrt(squares))
-		for e := from; e < at; e++ {
-			m.val[e] *= unit
-		}
+		v.scale(m.col[from:at], m.val[from:at])
 		if (t+1)%textBlock == 0 {
 			raw.entries[t/textBlock] = nil
 		}

@@ -21,6 +21,9 @@ const Bits = 18
 
 const nBuckets = 1 << Bits
 
+// Buckets from firstInner on are for the characters inside of words, so that one can tell their weights from those of words.
+const firstInner = nBuckets / 2
+
 // maxBytes is how much of one text counts: 16 KiB are more than 2,000 words. What follows is passed over, so that one cell of a
 // megabyte costs what a long letter does.
 const maxBytes = 16 << 10

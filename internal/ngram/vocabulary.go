@@ -11,8 +11,8 @@ import (
 
 // Vocabulary is what training texts taught: which buckets are known, and how much a gram of each tells. It is immutable.
 //
-// A text's weights are (1 + log count)·idf over its known buckets, brought to length 1, where
-// idf = 1 + log((1+W)/(1+W_b)), W being the weight of all rows and W_b that of those whose text has a gram of bucket b.
+// A text's weights are (1 + log count)·idf over its known buckets, those of words, their pairs, dense characters and symbols together
+// brought to length 1, those of characters inside of words to ½, where idf = 1 + log((1+W)/(1+W_b)), W being the weight of all rows and W_b that of those whose text has a gram of bucket b.
 type Vocabulary struct {
 	light  bool
 	bucket []uint32  // known, ascending
@@ -23,8 +23,13 @@ type Vocabulary struct {
 	pool  sync.Pool
 }
 
-// leastWeight is the weight of rows from which on a bucket is known: what fewer rows have in common does not carry over.
-const leastWeight = 3
+// A bucket is known if the rows with one of its grams weigh at least so much. Even a gram of one row carries over, to texts that are almost
+// the same, and keeps the others of its row from being taken for more than they are; but of many texts, those are too many to keep.
+const (
+	leastWeight = 1
+	leastOfMany = 2
+	manyGrams   = 4 << 20
+)
 
 // lightFrom is the number of grams, all texts together, from which on only words, pairs and up to two dense characters are cut;
 // mostGrams is the number from which on only some of the texts are learnt from: 8 bytes each, and twice while fitting.
@@ -75,8 +80,12 @@ func Learn(c Cells, w []float64, threads int) (*Vocabulary, *Matrix) {
 			df[e.bucket] += weight[t]
 		}
 	}
+	least := float64(leastWeight)
+	if grams > manyGrams {
+		least = leastOfMany
+	}
 	for b, d := range df {
-		if d >= leastWeight {
+		if d >= least {
 			v.bucket = append(v.bucket, uint32(b))
 			v.idf = append(v.idf, float32(1+math.Log((1+seen)/(1+d))))
 		}
@@ -119,6 +128,29 @@ func (v *Vocabulary) places() []int32 {
 	return v.index
 }
 
+// raw returns the weight of a bucket that a text has count times, before scaling.
+func (v *Vocabulary) raw(j int32, count uint16) float32 {
+	return float32(1+math.Log(float64(count))) * v.idf[j]
+}
+
+// scale brings a text's weights to length: those of characters inside of words to innerLength, all others to 1.
+func (v *Vocabulary) scale(col []uint32, weight []float32) {
+	var squares [2]float64
+	for e, x := range weight {
+		squares[v.kind(col[e])] += float64(x) * float64(x)
+	}
+	unit := [2]float32{float32(1 / math.Sqrt(squares[0])), float32(innerLength / math.Sqrt(squares[1]))}
+	for e := range weight {
+		weight[e] *= unit[v.kind(col[e])]
+	}
+}
+
+func (v *Vocabulary) kind(j uint32) int { return int(v.bucket[j] / firstInner) }
+
+// innerLength is how much the characters inside of words count beside the words: they tell forms and misspellings of known words, and are
+// so many that they would drown the words.
+const innerLength = 0.5
+
 // Each calls f for every row that has a text with at least one gram, known or not, with the places and weights of its known buckets. It may be called by several goroutines, on disjoint rows [lo, hi);
 // the slices are good until f returns. Rows of one text next to each other are cut once.
 func (v *Vocabulary) Each(c Cells, lo, hi int, f func(row int, col []uint32, weight []float32)) {
@@ -138,19 +170,13 @@ func (v *Vocabulary) Each(c Cells, lo, hi int, f func(row int, col []uint32, wei
 			col, weight = col[:0], weight[:0]
 			cut.cut(c.Texts.At(int(k)))
 			some = len(cut.touched) > 0
-			squares := 0.0
 			for _, b := range cut.touched {
 				if j := index[b]; j >= 0 {
-					x := float32((1 + math.Log(float64(cut.count[b])))) * v.idf[j]
-					col, weight = append(col, uint32(j)), append(weight, x)
-					squares += float64(x) * float64(x)
+					col, weight = append(col, uint32(j)), append(weight, v.raw(j, cut.count[b]))
 				}
 			}
 			cut.done()
-			unit := float32(1 / math.Sqrt(squares))
-			for e := range weight {
-				weight[e] *= unit
-			}
+			v.scale(col, weight)
 		}
 		if some {
 			f(i, col, weight)
