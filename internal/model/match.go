@@ -23,12 +23,27 @@ func NewMatcher(columns []Column) *Matcher {
 	return m
 }
 
-// Match does what the function [Match] does.
+// Match does what the function [Match] does. Number columns of x, and x itself if it is what the model wants, are given
+// back as they are: they must not be changed.
 func (m *Matcher) Match(x *table.Table) (*table.Table, error) {
+	if m.isMatched(x) {
+		return x, nil
+	}
 	out := &table.Table{Columns: make([]*table.Column, len(m.columns))}
 	var missing []string
-	for i, want := range m.columns {
-		c := x.Column(want.Name)
+	next := 0
+	for i := range m.columns {
+		want := &m.columns[i]
+		// Tables mostly have their columns in the model's order, with others between them.
+		for next < len(x.Columns) && x.Columns[next].Name < want.Name {
+			next++
+		}
+		var c *table.Column
+		if next < len(x.Columns) && x.Columns[next].Name == want.Name {
+			c = x.Columns[next]
+		} else {
+			c = x.Column(want.Name)
+		}
 		switch {
 		case c == nil:
 			missing = append(missing, want.Name)
@@ -42,6 +57,8 @@ func (m *Matcher) Match(x *table.Table) (*table.Table, error) {
 			out.Columns[i] = &table.Column{Name: want.Name, Kind: table.Category, Dict: m.dicts[i], Code: matchLevels(c, m.dicts[i])}
 		case c.Kind.InCode():
 			return nil, kequn.Errorf(kequn.KindInput, want.Name, "is %s, the model wants numbers", c.Kind)
+		case c.Kind == table.Number:
+			out.Columns[i] = c
 		default:
 			out.Columns[i] = &table.Column{Name: want.Name, Kind: table.Number, Num: c.Floats()}
 		}
@@ -50,6 +67,19 @@ func (m *Matcher) Match(x *table.Table) (*table.Table, error) {
 		return nil, MissingColumns(len(m.columns), len(x.Columns), missing)
 	}
 	return out, nil
+}
+
+// isMatched tells whether x is what Match would return: number columns only, by the model's names and in its order.
+func (m *Matcher) isMatched(x *table.Table) bool {
+	if len(x.Columns) != len(m.columns) {
+		return false
+	}
+	for i, c := range x.Columns {
+		if want := &m.columns[i]; want.Kind != table.Number || c.Kind != table.Number || c.Name != want.Name {
+			return false
+		}
+	}
+	return true
 }
 
 // matchLevels returns the codes of c in dict, -1 for values it does not hold.

@@ -17,18 +17,20 @@ func (e *Ensemble) Predict(x *table.Table, threads int) []float64 {
 	n := x.NRows()
 	out := make([]float64, n*e.NOut())
 	num, code := columnsOf(x)
-	score := e.predictPlain
+	score, grain := e.predictPlain, rowBlock
 	if n >= fewRows && e.masked() != nil {
 		f := e.masked()
 		score = func(out []float64, num [][]float64, code [][]int32, lo, hi int) { f.score(e, out, num, code, lo, hi) }
 	} else if f := e.walked(); f != nil {
+		share := (n + kernel.Threads(threads) - 1) / kernel.Threads(threads)
+		grain = max(rowBlock/4, min(f.blockRows(), share))
 		score = func(out []float64, num [][]float64, code [][]int32, lo, hi int) { f.score(e, out, num, code, lo, hi) }
 	}
-	if n <= rowBlock {
+	if n <= grain {
 		score(out, num, code, 0, n)
 		return out
 	}
-	kernel.Parallel(n, threads, rowBlock, func(lo, hi int) { score(out, num, code, lo, hi) })
+	kernel.Parallel(n, threads, grain, func(lo, hi int) { score(out, num, code, lo, hi) })
 	return out
 }
 

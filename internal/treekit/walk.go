@@ -9,9 +9,9 @@ import (
 // Few rows, and trees too large for masks, are walked by small numbers instead of floats. Each row is translated once into
 // codes, 16 bits per slot:
 //
-//	number column c     slot 2 codes: how many of the ensemble's thresholds of c lie below the value.
-//	                    value ≤ k-th threshold  ⇔  code ≤ k. Missing is the largest code in the first slot (goes right)
-//	                    and the smallest in the second (goes left), so a node only chooses a slot.
+//	number column c     up to 2 slots: how many of the ensemble's thresholds of c lie below the value.
+//	                    value ≤ k-th threshold  ⇔  code ≤ k. Missing is the largest code in one slot (goes right)
+//	                    and the smallest in the other (goes left), so a node only chooses a slot.
 //	category column c   one slot per different question (set of bins and side of missing): 0 goes left, 1 right.
 //
 // Then every question of every tree is "code[slot] ≤ limit", a tree is an array of 8-byte nodes whose children lie side by
@@ -20,7 +20,7 @@ import (
 type walkTrees struct {
 	questions *questions
 	nSlots    int
-	slot      []int      // first slot of each asked column
+	slot      [][2]int   // of each asked column: where missing goes right, left; a category's first slot
 	answer    [][]uint16 // category: (nBins+1, nSets) codes
 	nodes     []walkNode
 	leaf      []int32 // leaf number of a node that is one
@@ -51,14 +51,19 @@ func newWalkTrees(e *Ensemble, q *questions) *walkTrees {
 	if q == nil {
 		return nil
 	}
-	f := &walkTrees{questions: q, slot: make([]int, len(q.columns)), answer: make([][]uint16, len(q.columns))}
+	f := &walkTrees{questions: q, slot: make([][2]int, len(q.columns)), answer: make([][]uint16, len(q.columns))}
 	at := make([]int, e.NCols)
 	for i := range q.columns {
 		c := &q.columns[i]
 		at[c.col] = i
-		f.slot[i] = f.nSlots
+		f.slot[i] = [2]int{f.nSlots, f.nSlots}
 		if c.isNumber {
-			f.nSlots += 2
+			for side, asked := range c.asked {
+				f.slot[i][side] = f.nSlots
+				if asked {
+					f.nSlots++
+				}
+			}
 		} else {
 			f.nSlots += c.nSets
 			f.answer[i] = c.codes()
@@ -106,15 +111,12 @@ func (f *walkTrees) addTree(t *Tree, question []uint32, at []int) {
 			n := &t.Nodes[kid]
 			i := at[n.Col]
 			c := &f.questions.columns[i]
-			own := walkNode{left: uint32(len(f.nodes)), slot: uint16(f.slot[i])}
-			number := int(question[kid]) - c.first[side(n.MissingLeft)]
-			switch {
-			case !c.isNumber:
+			missing := side(n.MissingLeft)
+			own := walkNode{left: uint32(len(f.nodes)), slot: uint16(f.slot[i][missing])}
+			if number := int(question[kid]) - c.first[missing]; c.isNumber {
+				own.limit = uint16(number + missing)
+			} else {
 				own.slot += uint16(number)
-			case n.MissingLeft:
-				own.slot, own.limit = own.slot+1, uint16(number+1)
-			default:
-				own.limit = uint16(number)
 			}
 			f.nodes[k] = own
 			f.nodes, f.leaf = append(f.nodes, walkNode{}, walkNode{}), append(f.leaf, 0, 0)
@@ -130,22 +132,42 @@ func (f *walkTrees) addTree(t *Tree, question []uint32, at []int) {
 func (f *walkTrees) encode(dst []uint16, num [][]float64, code [][]int32, lo, hi int) {
 	for i := range f.questions.columns {
 		c := &f.questions.columns[i]
-		at := f.slot[i]
 		if !c.isNumber {
-			answer := f.answer[i]
+			answer, at := f.answer[i], f.slot[i][0]
 			for _, k := range code[c.col][lo:hi] {
 				copy(dst[at:at+c.nSets], answer[c.binOf(k)*c.nSets:])
 				at += f.nSlots
 			}
 			continue
 		}
-		for _, x := range num[c.col][lo:hi] {
-			k := keysBelow(c.keys, valueKey(x))
-			if x != x {
-				k = missingCode // and the next is 0
+		x := num[c.col][lo:hi]
+		var below [maskRows]uint16
+		for r := 0; r < len(x); r += maskRows {
+			part := x[r:min(r+maskRows, len(x))]
+			var missing uint64
+			if len(part) < lane {
+				missing = c.searchPortable(&below, part)
+			} else {
+				missing = c.search(&below, part)
 			}
-			dst[at], dst[at+1] = uint16(k), uint16(k+1)
-			at += f.nSlots
+			for side, at := range f.slot[i] {
+				if !c.asked[side] {
+					continue
+				}
+				ifMissing := uint16(missingCode)
+				if side == 1 {
+					ifMissing = 0
+				}
+				at += r * f.nSlots
+				for k := range part {
+					code := below[k] + uint16(side)
+					if missing>>k&1 != 0 {
+						code = ifMissing
+					}
+					dst[at] = code
+					at += f.nSlots
+				}
+			}
 		}
 	}
 }
@@ -213,10 +235,14 @@ func (f *walkTrees) borrow() *[]uint16 {
 	return &codes
 }
 
-// blockRows is how many rows are translated before they walk: their codes should stay in the nearest cache.
+// blockRows is how many rows are translated before they walk. Their codes should stay in the nearest cache, or, where the
+// trees are so large that they must not be fetched too often, in the second one.
 func (f *walkTrees) blockRows() int {
-	rows := 12 << 10 / max(1, f.nSlots)
-	return min(256, max(lane, rows&^(lane-1)))
+	codes := 12 << 10
+	if len(f.nodes) > 1<<16 {
+		codes = 192 << 10
+	}
+	return min(4096, max(lane, codes/max(1, f.nSlots)&^(lane-1)))
 }
 
 // score writes the scores of rows [lo, hi).

@@ -2,6 +2,7 @@ package gbdt
 
 import (
 	"kequn"
+	"kequn/internal/kernel"
 	"kequn/internal/model"
 	"kequn/internal/table"
 	"kequn/internal/treekit"
@@ -36,7 +37,8 @@ func (m *Model) Predict(x *table.Table) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.link.apply(score, m.trees.NOut())
+	nOut := m.trees.NOut()
+	kernel.Parallel(x.NRows(), 0, 4096, func(lo, hi int) { m.link.apply(score[lo*nOut:hi*nOut], nOut) })
 	return score, nil
 }
 
