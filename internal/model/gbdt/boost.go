@@ -21,15 +21,24 @@ type booster struct {
 	objective objective
 	grower    *grower
 
-	score       [][]float64 // per output and row
 	derivatives []derivative
-	train       []int32 // rows that trees are grown on; nil: all rows of the table
-	heldOut     []int32
 	hash        []uint64 // per row, if rows are sampled
 
 	trees []boosted
-	ends  []int // trees after each round
 	notes []string
+}
+
+// course is boosting on some of the rows. Several may run in turns: they share the booster's room.
+type course struct {
+	*booster
+	score   [][]float64 // per output and row
+	train   []int32     // rows that trees are grown on; nil: all rows of the table
+	heldOut []int32
+	losses  []float64 // of the rows held out
+
+	trees []boosted
+	ends  []int // trees after each round
+	done  bool  // no question gains anything
 }
 
 // boosted is a tree with its leaf values.
@@ -41,13 +50,13 @@ type boosted struct {
 
 func newBooster(ctx context.Context, l Learner, y model.Outcome, w []float64, bins *treekit.Bins, inputs *table.Table) *booster {
 	b := &booster{
-		ctx: ctx, l: l, bins: bins, w: w, kind: kindOf(w), objective: objectiveOf(y, w), derivatives: make([]derivative, len(y.Y)),
+		ctx: ctx, l: l, bins: bins, w: w, kind: kindOf(w), derivatives: make([]derivative, len(y.Y)),
 	}
+	b.objective = l.objectiveOf(y, &b.kind)
 	b.grower = newGrower(ctx, l, bins, &b.kind)
 	if l.RowShare < 1 || l.Patience > 0 {
 		b.hash = model.RowHash(inputs, l.Seed)
 	}
-	b.chooseRows()
 	return b
 }
 
@@ -58,140 +67,214 @@ var (
 	forColumns = kernel.ID("gbdt: columns of a tree")
 )
 
-// drawn tells whether a row is in a sample of the given share. It depends on the row's values only, so that equal rows
-// stay together and the order of rows does not matter.
-func (b *booster) drawn(row int, stream uint64, share float64) bool {
-	return float64(kernel.Mix(b.hash[row]^stream)>>11) < share*(1<<53)
+// draw returns a number in [0, 1) for a row. It depends on the row's values only, so that equal rows stay together and the
+// order of rows does not matter.
+func (b *booster) draw(row int, stream uint64) float64 {
+	return float64(kernel.Mix(b.hash[row]^stream)>>11) / (1 << 53)
 }
 
-// chooseRows leaves out rows without weight and those held out.
-func (b *booster) chooseRows() {
+// newCourse takes all rows with weight, less those held out: part k has the rows whose number is in [k, k+1)·HeldOut; -1 has none.
+func (b *booster) newCourse(part int) *course {
+	c := &course{booster: b}
 	n := b.bins.NRows
-	whole := b.l.Patience == 0
+	whole := part < 0
 	for i := 0; i < n && whole; i++ {
 		whole = b.w == nil || b.w[i] > 0
 	}
-	if whole {
-		return
-	}
-	b.train = make([]int32, 0, n)
-	for i := range n {
-		switch {
-		case b.w != nil && b.w[i] == 0:
-		case b.l.Patience > 0 && b.drawn(i, forHeldOut, b.l.HeldOut):
-			b.heldOut = append(b.heldOut, int32(i))
-		default:
-			b.train = append(b.train, int32(i))
+	if !whole {
+		c.train = make([]int32, 0, n)
+		for i := range n {
+			switch {
+			case b.w != nil && b.w[i] == 0:
+			case part >= 0 && int(b.draw(i, forHeldOut)/b.l.HeldOut) == part:
+				c.heldOut = append(c.heldOut, int32(i))
+			default:
+				c.train = append(c.train, int32(i))
+			}
 		}
 	}
-	if b.l.Patience > 0 && (len(b.heldOut) == 0 || len(b.train) == 0) {
-		b.notes = append(b.notes, "too few different rows to hold some out: all trees grown")
-		b.train, b.heldOut = append(b.train, b.heldOut...), nil
-	}
-}
-
-func (b *booster) run() error {
 	for _, v := range b.objective.base() {
-		s := make([]float64, b.bins.NRows)
+		s := make([]float64, n)
 		for i := range s {
 			s[i] = v
 		}
-		b.score = append(b.score, s)
+		c.score = append(c.score, s)
 	}
+	return c
+}
+
+func (b *booster) run() error {
 	if b.bins.NCols == 0 {
 		return b.ctx.Err()
 	}
-	best, bestRound := math.Inf(1), -1
-	if b.heldOut != nil {
-		best = b.heldOutLoss()
+	rounds, stopped := b.l.Trees, false
+	if b.l.Patience > 0 {
+		best, chosen, err := b.listen()
+		if err != nil {
+			return err
+		}
+		if chosen != nil && !b.l.Refit {
+			b.trees = chosen
+			return nil
+		}
+		if chosen != nil {
+			rounds, stopped = best, true
+		}
 	}
-	for round := range b.l.Trees {
-		kernel.Parallel(b.bins.NRows, b.l.Threads, rowGrain, func(lo, hi int) { b.objective.prepare(lo, hi, b.score) })
-		before := len(b.trees)
-		for k := range b.score {
-			if err := b.addTree(round, k); err != nil {
-				return err
+	all := b.newCourse(-1)
+	for round := range rounds {
+		if err := all.round(round); err != nil {
+			return err
+		}
+		if all.done {
+			if !stopped {
+				b.notes = append(b.notes, fmt.Sprintf("growing ended after %d of %d rounds: no question gains anything", round, rounds))
 			}
-		}
-		b.ends = append(b.ends, len(b.trees))
-		if len(b.trees) == before && b.l.RowShare == 1 && b.l.ColumnShare == 1 {
-			b.notes = append(b.notes, fmt.Sprintf("growing ended after %d of %d rounds: no question gains anything", round, b.l.Trees))
-			break
-		}
-		if b.heldOut == nil {
-			continue
-		}
-		if loss := b.heldOutLoss(); loss < best {
-			best, bestRound = loss, round
-		} else if round-bestRound >= b.l.Patience {
 			break
 		}
 	}
-	if b.heldOut != nil {
-		keep := 0
-		if bestRound >= 0 {
-			keep = b.ends[bestRound]
-		}
-		b.trees = b.trees[:keep]
-		b.notes = append(b.notes, fmt.Sprintf("%d rounds lower the loss on held-out rows", bestRound+1))
-	}
+	b.trees = all.trees
 	return nil
 }
 
-// heldOutLoss returns the mean loss of the rows held out.
-func (b *booster) heldOutLoss() float64 {
-	weight := func(i int) float64 {
-		if b.w == nil {
-			return 1
+// listen finds the number of rounds after which the loss on held-out rows is least. Each part of the rows that is held out
+// has a course of its own on all others; their losses are added up. It also returns the trees of the first course up to
+// there, nil if there are too few different rows to hold some out.
+func (b *booster) listen() (rounds int, trees []boosted, err error) {
+	var courses []*course
+	for part := range b.parts() {
+		if c := b.newCourse(part); len(c.heldOut) > 0 && len(c.train) > 0 {
+			courses = append(courses, c)
 		}
-		return b.w[b.heldOut[i]]
 	}
-	total := exactSum(len(b.heldOut), weight)
-	return exactSum(len(b.heldOut), func(i int) float64 {
-		return weight(i) * b.objective.loss(int(b.heldOut[i]), b.score)
-	}) / total
+	if len(courses) == 0 {
+		b.notes = append(b.notes, "too few different rows to hold some out: all trees grown")
+		return 0, nil, nil
+	}
+	lossOf := func() (sum float64) {
+		for _, c := range courses {
+			sum += c.heldOutLoss()
+		}
+		return sum
+	}
+	least := lossOf()
+	for round := range b.l.Trees {
+		done := true
+		for _, c := range courses {
+			if err := c.round(round); err != nil {
+				return 0, nil, err
+			}
+			done = done && c.done
+		}
+		if loss := lossOf(); loss < least {
+			least, rounds = loss, round+1
+		} else if round+1-rounds >= b.l.Patience || done {
+			break
+		}
+	}
+	b.notes = append(b.notes, fmt.Sprintf("%d rounds lower the loss on held-out rows", rounds))
+	first := courses[0]
+	trees = []boosted{}
+	if rounds > 0 {
+		trees = first.trees[:first.ends[rounds-1]]
+	}
+	return rounds, trees, nil
+}
+
+// enoughHeldOut is how many rows are held out at least, together, if trees are then grown again on all rows. With fewer, the
+// number of rounds is a matter of luck; every further part costs as much as the fit itself.
+const enoughHeldOut = 1000
+
+// parts returns how many parts of the rows are held out, each in its turn.
+func (b *booster) parts() int {
+	if !b.l.Refit {
+		return 1
+	}
+	all := max(1, int(1/b.l.HeldOut+1e-9))
+	return min(all, int(math.Ceil(enoughHeldOut/(b.l.HeldOut*float64(b.bins.NRows)))))
+}
+
+// round adds a tree for each output.
+func (c *course) round(round int) error {
+	if !c.done {
+		kernel.Parallel(c.bins.NRows, c.l.Threads, rowGrain, func(lo, hi int) { c.objective.prepare(lo, hi, c.score) })
+		before := len(c.trees)
+		for k := range c.score {
+			if err := c.addTree(round, k); err != nil {
+				return err
+			}
+		}
+		c.done = len(c.trees) == before && c.l.RowShare == 1 && c.l.ColumnShare == 1
+	}
+	c.ends = append(c.ends, len(c.trees))
+	return nil
+}
+
+// heldOutLoss returns the summed loss of the rows held out.
+func (c *course) heldOutLoss() float64 {
+	if c.losses == nil {
+		c.losses = make([]float64, len(c.heldOut))
+	}
+	kernel.Parallel(len(c.heldOut), c.l.Threads, rowGrain, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			row := int(c.heldOut[i])
+			c.losses[i] = c.objective.loss(row, c.score)
+			if c.w != nil {
+				c.losses[i] *= c.w[row]
+			}
+		}
+	})
+	return exactSum(len(c.losses), func(i int) float64 { return c.losses[i] })
 }
 
 // addTree grows a tree for output k and adds it to the scores. A tree without questions is not kept.
-func (b *booster) addTree(round, k int) error {
-	n := b.bins.NRows
-	e := kernel.Reduce(n, b.l.Threads, rowGrain, func(lo, hi int) extent {
-		b.objective.gradient(k, lo, hi, b.score, b.derivatives)
-		return extentOf(b.derivatives, b.kind, lo, hi)
+func (c *course) addTree(round, k int) error {
+	n := c.bins.NRows
+	e := kernel.Reduce(n, c.l.Threads, rowGrain, func(lo, hi int) extent {
+		c.objective.gradient(k, lo, hi, c.score, c.derivatives)
+		return extentOf(c.derivatives, c.kind, lo, hi)
 	}, extent.join)
-	f := quantise(b.derivatives, e, b.kind, b.grower.gh, b.l.Threads)
-	rows, all := b.sampleRows(round)
+	f := quantise(c.derivatives, e, c.kind, c.grower.gh, c.l.Threads)
+	rows, all := c.sampleRows(round)
 	if rows == 0 {
 		return nil
 	}
-	b.sampleColumns(round, k)
-	r := b.l.rulesOf(f, b.objective.unit())
-	grow := b.grower.grow
-	if b.l.Symmetric {
-		grow = b.grower.growSymmetric
+	c.sampleColumns(round, k)
+	r := c.l.rulesOf(f, c.objective.unit())
+	grow := c.grower.grow
+	if c.l.Symmetric {
+		grow = c.grower.growSymmetric
 	}
 	tree, err := grow(rows, all, f, r)
 	if err != nil || len(tree.nodes) == 0 {
 		return err
 	}
 	t := boosted{out: k, tree: tree, values: make([]float64, len(tree.leaves))}
-	for i := range tree.leaves {
-		v := &tree.leaves[i].value
-		t.values[i] = -b.l.Rate * (v.g / (v.h + v.l2)) * (f.gUnit / f.hUnit)
+	if o, ok := c.objective.(leafwise); ok {
+		kernel.Parallel(len(tree.leaves), c.l.Threads, 1, func(lo, hi int) {
+			for i := lo; i < hi; i++ {
+				v := &tree.leaves[i].value
+				t.values[i] = c.l.Rate * o.rest(c.grower.rows[v.lo:v.hi], c.score[k])
+			}
+		})
+	} else {
+		for i := range tree.leaves {
+			t.values[i] = c.l.Rate * tree.leaves[i].value.step * (f.gUnit / f.hUnit)
+		}
 	}
-	b.trees = append(b.trees, t)
-	b.addScores(t, round, rows)
+	c.trees = append(c.trees, t)
+	c.addScores(t, round, rows)
 	return nil
 }
 
 // sampleRows lists the rows of a tree in the grower and returns how many they are, and whether they are all of the table.
-func (b *booster) sampleRows(round int) (n int, all bool) {
-	rows := b.grower.rows
-	if b.l.RowShare == 1 {
-		if b.train != nil {
-			return copy(rows, b.train), false
+func (c *course) sampleRows(round int) (n int, all bool) {
+	rows := c.grower.rows
+	if c.l.RowShare == 1 {
+		if c.train != nil {
+			return copy(rows, c.train), false
 		}
-		kernel.Parallel(len(rows), b.l.Threads, rowGrain, func(lo, hi int) {
+		kernel.Parallel(len(rows), c.l.Threads, rowGrain, func(lo, hi int) {
 			for i := lo; i < hi; i++ {
 				rows[i] = int32(i)
 			}
@@ -199,17 +282,17 @@ func (b *booster) sampleRows(round int) (n int, all bool) {
 		return len(rows), true
 	}
 	stream := kernel.Mix(forRows + uint64(round))
-	if b.train == nil {
+	if c.train == nil {
 		for i := range rows {
-			if b.drawn(i, stream, b.l.RowShare) {
+			if c.draw(i, stream) < c.l.RowShare {
 				rows[n] = int32(i)
 				n++
 			}
 		}
 		return n, false
 	}
-	for _, i := range b.train {
-		if b.drawn(int(i), stream, b.l.RowShare) {
+	for _, i := range c.train {
+		if c.draw(int(i), stream) < c.l.RowShare {
 			rows[n] = i
 			n++
 		}
@@ -230,9 +313,9 @@ func (b *booster) sampleColumns(round, k int) {
 }
 
 // addScores adds the tree to the score of every row: by leaf for those it was grown on, by its questions for others.
-func (b *booster) addScores(t boosted, round, grownOn int) {
-	score, rows := b.score[t.out], b.grower.rows
-	kernel.Parallel(len(t.tree.leaves), b.l.Threads, 1, func(lo, hi int) {
+func (c *course) addScores(t boosted, round, grownOn int) {
+	score, rows := c.score[t.out], c.grower.rows
+	kernel.Parallel(len(t.tree.leaves), c.l.Threads, 1, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			v := t.values[i]
 			for _, r := range rows[t.tree.leaves[i].lo:t.tree.leaves[i].hi] {
@@ -243,27 +326,27 @@ func (b *booster) addScores(t boosted, round, grownOn int) {
 	if grownOn == len(rows) {
 		return
 	}
-	if b.l.RowShare < 1 {
+	if c.l.RowShare < 1 {
 		stream := kernel.Mix(forRows + uint64(round))
-		b.addOthers(t, b.train, b.bins.NRows, func(i int) bool { return !b.drawn(i, stream, b.l.RowShare) })
+		c.addOthers(t, c.train, c.bins.NRows, func(i int) bool { return c.draw(i, stream) >= c.l.RowShare })
 	}
-	b.addOthers(t, b.heldOut, len(b.heldOut), func(int) bool { return true })
+	c.addOthers(t, c.heldOut, len(c.heldOut), func(int) bool { return true })
 }
 
 // addOthers adds the tree to rows it was not grown on: those of the first n listed (nil: of the table) that wanted picks.
-func (b *booster) addOthers(t boosted, list []int32, n int, wanted func(row int) bool) {
+func (c *course) addOthers(t boosted, list []int32, n int, wanted func(row int) bool) {
 	if list != nil {
 		n = len(list)
 	}
-	score := b.score[t.out]
-	kernel.Parallel(n, b.l.Threads, rowGrain, func(lo, hi int) {
+	score := c.score[t.out]
+	kernel.Parallel(n, c.l.Threads, rowGrain, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			row := i
 			if list != nil {
 				row = int(list[i])
 			}
 			if wanted(row) {
-				score[row] += t.values[t.tree.leafOf(b.bins, row)]
+				score[row] += t.values[t.tree.leafOf(c.bins, row)]
 			}
 		}
 	})
@@ -295,7 +378,7 @@ func (b *booster) ensemble(cuts []treekit.Cut, used []int) *treekit.Ensemble {
 	unit := b.objective.unit()
 	base := b.objective.base()
 	for k := range base {
-		base[k] *= unit
+		base[k] = base[k]*unit + b.objective.shift()
 	}
 	e := treekit.NewEnsemble(cuts, base)
 	for _, t := range b.trees {

@@ -9,7 +9,7 @@ import (
 	"kequn/internal/treekit"
 )
 
-// formatVersion is the version of the arrays: one byte for the link (0 identity, 1 logistic, 2 softmax), then the
+// formatVersion is the version of the arrays: one byte for the link (0 identity, 1 logistic, 2 softmax, 3 exponential), then the
 // ensemble as treekit writes it.
 const formatVersion = 1
 
@@ -51,7 +51,13 @@ func Decode(h model.Header, r io.Reader) (model.Model, error) {
 // fits tells whether header and arrays belong together.
 func (m *Model) fits() error {
 	h, e := m.header, m.trees
-	if m.link != linkOf(h.Task) || e.NOut() != h.NOut() || e.NCols != len(h.Columns) || e.NOut() == 0 {
+	power := 0.0
+	for _, v := range h.Params {
+		if v.Name == "power" {
+			power = v.Value
+		}
+	}
+	if m.link != linkOf(h.Task, power) || e.NOut() != h.NOut() || e.NCols != len(h.Columns) || e.NOut() == 0 {
 		return errors.New("gbdt: arrays do not fit the header")
 	}
 	for c, col := range h.Columns {

@@ -3,6 +3,7 @@ package gbdt
 import (
 	"container/heap"
 	"context"
+	"math"
 
 	"kequn/internal/kernel"
 	"kequn/internal/treekit"
@@ -57,13 +58,16 @@ type leaf struct {
 	depth      int
 	parent     int32 // node whose child it is, −1 for the root
 	right      bool
-	value      valueSums
+	value      leafValue
 	hist       histogram
 	best       split
 }
 
-// valueSums are the sums from which a leaf takes its value −g/(h + l2).
-type valueSums struct{ g, h, l2 float64 }
+// leafValue is what a leaf adds to the score, and the rows it is taken from.
+type leafValue struct {
+	step   float64 // −g/(h + l2) within limits
+	lo, hi int
+}
 
 // grown is a tree in terms of bins.
 type grown struct {
@@ -141,8 +145,8 @@ func (g *grower) root(n int, all bool, f fixed) *leaf {
 		sumG += c.g
 		sumH += c.h
 	}
-	root.sums = r.sumsOf(sumG, sumH, g.kind.sum(g.rows[:n], g.l.Threads))
-	root.value = valueSums{root.g, root.h, r.l2}
+	root.sums = r.sumsOf(sumG, sumH, g.kind.sum(g.rows[:n], g.l.Threads), limits{g.finder.direction != nil, math.Inf(-1), math.Inf(1)})
+	root.value = leafValue{root.limits.value(root.g, root.h, r.l2), 0, n}
 	return root
 }
 
@@ -164,9 +168,15 @@ func (g *grower) split(l *leaf, node int32, nextID int) (left, right *leaf) {
 	} else {
 		weight = l.weight - g.kind.sum(g.rows[mid:l.hi], g.l.Threads)
 	}
-	left.sums = r.sumsOf(s.g, s.h, weight)
-	right.sums = r.sumsOf(l.g-s.g, l.h-s.h, l.weight-weight)
-	left.value, right.value = valueSums{left.g, left.h, s.l2}, valueSums{right.g, right.h, s.l2}
+	within, beyond := l.limits, l.limits
+	if direction := g.finder.directed(s.col); direction != 0 {
+		mid := (l.limits.value(s.g, s.h, s.l2) + l.limits.value(l.g-s.g, l.h-s.h, s.l2)) / 2
+		within, beyond = l.limits.halves(mid, direction)
+	}
+	left.sums = r.sumsOf(s.g, s.h, weight, within)
+	right.sums = r.sumsOf(l.g-s.g, l.h-s.h, l.weight-weight, beyond)
+	left.value = leafValue{l.limits.value(left.g, left.h, s.l2), left.lo, left.hi}
+	right.value = leafValue{l.limits.value(right.g, right.h, s.l2), right.lo, right.hi}
 	return left, right
 }
 

@@ -18,6 +18,7 @@ package gbdt
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"time"
 
 	"kequn"
@@ -31,11 +32,12 @@ const Name = "gbdt"
 
 // Learner fits boosted trees. Its zero value works.
 type Learner struct {
-	Trees  int     `param:"default=100,min=1,max=100000,alias=n_estimators" doc:"rounds of boosting: trees, or trees per class"`
-	Leaves int     `param:"default=31,min=2,max=131072,alias=num_leaves" doc:"the most leaves one tree may have"`
-	Rate   float64 `param:"default=0.1,min=0.000001,max=1,alias=learning_rate" doc:"how much of each tree is added to the score"`
-	Bins   int     `param:"default=255,min=2,max=255,alias=max_bin" doc:"the most bins a column is cut into, the one for missing values left out"`
-	Depth  int     `param:"default=0,min=0,max=1000,alias=max_depth" doc:"the most questions on the way to a leaf, 0 for any number"`
+	Trees   int     `param:"default=100,min=1,max=100000,alias=n_estimators" doc:"rounds of boosting: trees, or trees per class"`
+	Leaves  int     `param:"default=31,min=2,max=131072,alias=num_leaves" doc:"the most leaves one tree may have"`
+	Rate    float64 `param:"default=0.1,min=0.000001,max=1,alias=learning_rate" doc:"how much of each tree is added to the score"`
+	Bins    int     `param:"default=255,min=2,max=255,alias=max_bin" doc:"the most bins a column is cut into, the one for missing values left out"`
+	BinRows float64 `param:"default=1,min=1,max=1000000000,alias=min_data_in_bin" doc:"rows per bin on average at least: small tables get fewer bins"`
+	Depth   int     `param:"default=0,min=0,max=1000,alias=max_depth" doc:"the most questions on the way to a leaf, 0 for any number"`
 
 	Symmetric bool `param:"default=0" doc:"trees that ask all leaves of a level the same question; depth, 6 if not set, takes the place of leaves"`
 
@@ -51,13 +53,21 @@ type Learner struct {
 	Levels         int     `param:"default=4096,min=2,max=32768" doc:"the most levels of a column that are told apart; the rarest of more are pooled"`
 	SingleLevels   int     `param:"default=4,min=1,max=255" doc:"columns with at most this many levels are asked for one level at a time"`
 
+	Power    float64 `param:"default=0,min=0,max=2,alias=tweedie_variance_power" doc:"of a regression: amounts ≥ 0 whose variance is as the mean to this power: 1 Poisson, between 1 and 2 Tweedie, 2 gamma; 0 is squared error"`
+	Quantile float64 `param:"default=0,min=0,max=0.999999" doc:"of a regression: the share of outcomes that shall lie below the prediction; 0 predicts the mean"`
+
 	RowShare    float64 `param:"default=1,min=0.01,max=1,alias=subsample" doc:"share of rows each tree is grown on"`
 	ColumnShare float64 `param:"default=1,min=0.01,max=1,alias=colsample_bytree" doc:"share of columns each tree may ask"`
 
 	Patience int     `param:"default=0,min=0,max=100000,alias=early_stopping_rounds" doc:"stop after so many rounds without a lower loss on held-out rows; 0 grows all trees on all rows"`
 	HeldOut  float64 `param:"default=0.1,min=0.01,max=0.9" doc:"share of rows held out to tell when to stop, if patience is set"`
+	Refit    bool    `param:"default=0" doc:"once it is known when to stop, grow as many rounds again on all rows; small tables then hold out several shares in turns, to know better"`
 
 	Seed uint64 `param:"default=0,min=0,max=9007199254740991" doc:"chooses rows and columns where their share is below 1, and the rows held out"`
+
+	// Monotone says by column name that the score never falls (+1) or never rises (-1) as the column rises. Only numbers
+	// can be named. It is kept in the model's header, as parameters "monotone: NAME".
+	Monotone map[string]int
 
 	// Threads is how many processors Fit uses at most, 0 for all. The model is the same for any number.
 	Threads int
@@ -92,14 +102,20 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 	if err != nil {
 		return nil, err
 	}
+	if err := l.checkLoss(y, w); err != nil {
+		return nil, err
+	}
 	columns, inputs, notes := model.Inputs(x, w)
 	if len(columns) == 0 {
 		return nil, model.ErrNoColumn
 	}
+	if values, err = l.checkMonotone(columns, values); err != nil {
+		return nil, err
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	options := treekit.Options{MaxBins: l.Bins, Threads: l.Threads, RowMajor: true, MaxLevels: l.Levels}
+	options := treekit.Options{MaxBins: min(l.Bins, max(fewestBins, int(float64(rows)/l.BinRows))), Threads: l.Threads, RowMajor: true, MaxLevels: l.Levels}
 	cuts := treekit.Cuts(inputs, w, options)
 	used := usable(cuts)
 	for c, at := 0, 0; c < len(cuts); c++ {
@@ -112,7 +128,11 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if x.NRows() >= worthCollecting {
+		runtime.GC()
+	}
 	b := newBooster(ctx, l, y, w, treekit.BinWith(pick(inputs, used), pickCuts(cuts, used), options), inputs)
+	b.grower.finder.direction = l.directions(columns, used)
 	if err := b.run(); err != nil {
 		return nil, err
 	}
@@ -121,7 +141,7 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 			Family: Name, Version: formatVersion, Task: y.Task, Columns: columns, Params: values, Rows: rows,
 			Notes: append(notes, b.notes...),
 		},
-		link:  linkOf(y.Task),
+		link:  linkOf(y.Task, l.Power),
 		match: model.NewMatcher(columns),
 		trees: b.ensemble(cuts, used),
 	}
@@ -131,6 +151,13 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 	m.header.Seconds = time.Since(began).Seconds()
 	return m, nil
 }
+
+// Sorting columns for their borders takes 16 to 32 bytes a row and thread, which the binned table can then take over if they are
+// given back at once. Left to itself, the collector waits until the heap has doubled: 90 MB more at a million rows.
+const worthCollecting = 1 << 19
+
+// fewestBins is what [Learner.BinRows] leaves at least.
+const fewestBins = 16
 
 // A symmetric tree has 2^Depth leaves, of which most are empty where it is deep.
 const (

@@ -11,13 +11,18 @@ import (
 type link uint8
 
 const (
-	identity link = iota // regression
-	logistic             // binary
-	softmax              // multiclass
+	identity    link = iota // regression
+	logistic                // binary
+	softmax                 // multiclass
+	exponential             // regression of amounts ≥ 0
 )
 
-func linkOf(t kequn.Task) link {
+func linkOf(t kequn.Task, power float64) link {
 	switch t {
+	case kequn.Regression:
+		if power != 0 {
+			return exponential
+		}
 	case kequn.Binary:
 		return logistic
 	case kequn.Multiclass:
@@ -32,6 +37,10 @@ func (l link) apply(score []float64, nOut int) {
 	case logistic:
 		for i, s := range score {
 			score[i] = 1 / (1 + math.Exp(-s))
+		}
+	case exponential:
+		for i, s := range score {
+			score[i] = math.Exp(min(s, 700)) // below infinity
 		}
 	case softmax:
 		for i := 0; i < len(score); i += nOut {
@@ -52,6 +61,8 @@ type objective interface {
 	base() []float64
 	// unit is what a score of 1 means in the outcome's units.
 	unit() float64
+	// shift is what the score lacks in the outcome's units.
+	shift() float64
 	// prepare is called before the trees of a round are grown.
 	prepare(lo, hi int, score [][]float64)
 	// gradient writes first and second derivative of the loss by score k, for rows [lo, hi) and per unit of weight.
@@ -63,8 +74,21 @@ type objective interface {
 // derivative is (g, h) of one row; h ≥ 0.
 type derivative struct{ g, h float32 }
 
-func objectiveOf(y model.Outcome, w []float64) objective {
+// A leafwise objective takes the values of leaves from their rows.
+type leafwise interface {
+	rest(rows []int32, score []float64) float64
+}
+
+func (l Learner) objectiveOf(y model.Outcome, kind *weightKind) objective {
+	w := kind.w
 	switch y.Task {
+	case kequn.Regression:
+		if l.Power != 0 {
+			return newPowers(y.Y, w, l.Power)
+		}
+		if l.Quantile != 0 {
+			return newQuantiles(y.Y, w, l.Quantile, kind)
+		}
 	case kequn.Binary:
 		return &logLoss{y: y.Y, w: w}
 	case kequn.Multiclass:
@@ -78,6 +102,7 @@ type logLoss struct{ y, w []float64 }
 
 func (o *logLoss) outputs() int                      { return 1 }
 func (o *logLoss) unit() float64                     { return 1 }
+func (o *logLoss) shift() float64                    { return 0 }
 func (o *logLoss) prepare(int, int, [][]float64)     {}
 func (o *logLoss) loss(i int, s [][]float64) float64 { return softplus(s[0][i]) - o.y[i]*s[0][i] }
 func (o *logLoss) base() []float64                   { p := mean(o.y, o.w); return []float64{math.Log(p / (1 - p))} }
@@ -119,6 +144,7 @@ func newSquares(y, w []float64) *squares {
 
 func (o *squares) outputs() int                  { return 1 }
 func (o *squares) unit() float64                 { return o.scale }
+func (o *squares) shift() float64                { return 0 }
 func (o *squares) prepare(int, int, [][]float64) {}
 func (o *squares) base() []float64               { return []float64{o.mean} }
 func (o *squares) loss(i int, s [][]float64) float64 {
@@ -142,8 +168,9 @@ type crossEntropy struct {
 	lse      []float64 // log Σ_k e^s_k of each row before the round
 }
 
-func (o *crossEntropy) outputs() int  { return o.nClasses }
-func (o *crossEntropy) unit() float64 { return 1 }
+func (o *crossEntropy) outputs() int   { return o.nClasses }
+func (o *crossEntropy) unit() float64  { return 1 }
+func (o *crossEntropy) shift() float64 { return 0 }
 
 func (o *crossEntropy) base() []float64 {
 	share := make([]float64, o.nClasses)

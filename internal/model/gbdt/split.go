@@ -26,6 +26,8 @@ type finder struct {
 	cuts   []treekit.Cut
 	layout layout
 	rules  rules
+
+	direction []int8 // of each column's values, nil if all are free
 }
 
 // rules are the parameters that bear on questions, in the units of the round where they meet sums.
@@ -48,10 +50,11 @@ type sums struct {
 	bar    float64 // score that a question must exceed
 	least  float64 // hessian a side needs at least, for MinHessian and MinRows
 	perH   float64 // weight of rows per unit of h
+	limits limits
 }
 
-func (r *rules) sumsOf(g, h, weight float64) sums {
-	s := sums{g: g, h: h, weight: weight, alone: score(g, h, r.l2)}
+func (r *rules) sumsOf(g, h, weight float64, within limits) sums {
+	s := sums{limits: within, g: g, h: h, weight: weight, alone: score(g, h, r.l2)}
 	s.bar = s.alone + max(r.minGain, 1e-10*s.alone) // below, it would be rounding
 	if h > 0 {
 		s.perH = weight / h
@@ -77,7 +80,7 @@ func (f *finder) column(hist histogram, c int, s sums, levels *levelScratch) spl
 	var best split
 	switch {
 	case !cut.IsCategory():
-		best = f.number(cells, s)
+		best = f.number(cells, s, f.directed(c))
 	case cut.NBins <= f.rules.maxSingle:
 		best = f.singleLevel(cells, s)
 	default:
@@ -88,7 +91,7 @@ func (f *finder) column(hist histogram, c int, s sums, levels *levelScratch) spl
 }
 
 // number tries every border twice, with missing values on the right and on the left; without missing rows, once.
-func (f *finder) number(cells []cell, s sums) split {
+func (f *finder) number(cells []cell, s sums, direction int8) split {
 	missing := cells[len(cells)-1]
 	values := cells[:len(cells)-1]
 	none := missing.g == 0 && missing.h == 0
@@ -97,9 +100,9 @@ func (f *finder) number(cells []cell, s sums) split {
 	if none {
 		borders--
 	}
-	best := f.scan(values[:borders], 0, 0, s)
+	best := f.scan(values[:borders], 0, 0, s, direction)
 	if !none {
-		if other := f.scan(values[:len(values)-1], missing.g, missing.h, s); other.gain > best.gain {
+		if other := f.scan(values[:len(values)-1], missing.g, missing.h, s, direction); other.gain > best.gain {
 			best = other
 			best.missingLeft = true
 		}
@@ -128,7 +131,10 @@ func (f *finder) number(cells []cell, s sums) split {
 }
 
 // scan moves bins from right to left one by one; g and h start with what is on the left beforehand.
-func (f *finder) scan(values []cell, g, h float64, s sums) split {
+func (f *finder) scan(values []cell, g, h float64, s sums, direction int8) split {
+	if s.limits.on {
+		return f.scanWithin(values, g, h, s, direction)
+	}
 	l2, least := f.rules.l2, s.least
 	most := s.h - least // more must not go left
 	best, bin := s.bar, -1
@@ -164,7 +170,7 @@ func (f *finder) singleLevel(cells []cell, s sums) split {
 		if v.h < s.least || s.h-v.h < s.least {
 			continue
 		}
-		if now := score(v.g, v.h, l2) + score(s.g-v.g, s.h-v.h, l2); now > best {
+		if now := s.limits.pair(v.g, v.h, s.g-v.g, s.h-v.h, l2, 0); now > best {
 			best, bin = now, b
 		}
 	}
@@ -251,7 +257,7 @@ func (f *finder) levelGroup(cells []cell, s sums, scratch *levelScratch, wide bo
 				continue
 			}
 			group = 0
-			if now := score(g, h, l2) + score(s.g-g, rest, l2); now > best {
+			if now := s.limits.pair(g, h, s.g-g, rest, l2, 0); now > best {
 				best, bestLevels, bestG, bestH = now, side[:k+1], g, h
 			}
 		}

@@ -1,6 +1,8 @@
 package gbdt
 
 import (
+	"math"
+
 	"kequn/internal/kernel"
 	"kequn/internal/treekit"
 )
@@ -74,15 +76,20 @@ func (g *grower) ask(l *leaf, q split) (left, right *leaf, gain float64) {
 		l.best.g, l.best.h = q.leftSums(l.hist[g.counter.layout.first[q.col]:][:g.bins.Cuts[q.col].Cells()])
 	}
 	left, right = g.split(l, 0, 0)
-	least := l.least
-	if l.hist == nil || l.best.h < least || l.h-l.best.h < least {
+	worth := math.Inf(-1) // takes no part
+	if l.hist != nil && l.best.h >= l.least && l.h-l.best.h >= l.least {
+		worth = l.limits.pair(left.g, left.h, right.g, right.h, q.l2, g.finder.directed(q.col))
+	}
+	if math.IsInf(worth, -1) {
 		if l.hist == nil { // its sums were not worth counting; nothing below is
 			left.sums, right.sums = sums{weight: left.weight}, sums{weight: right.weight}
+		} else if l.limits.on {
+			left.limits, right.limits = l.limits.halves(l.value.step, g.finder.directed(q.col))
 		}
 		left.value, right.value = l.value, l.value
 		return left, right, 0
 	}
-	return left, right, max(0, score(left.g, left.h, q.l2)+score(right.g, right.h, q.l2)-l.alone)
+	return left, right, max(0, worth-l.alone)
 }
 
 // leftSums adds up the cells of the question's column that go left.
@@ -167,7 +174,7 @@ func (f *finder) levelColumn(leaves []*leaf, c int, scratch *levelScratch) split
 	var best split
 	switch {
 	case !cut.IsCategory():
-		best = f.levelNumber(leaves, scratch, bar)
+		best = f.levelNumber(leaves, scratch, bar, f.directed(c))
 	case cut.NBins <= f.rules.maxSingle:
 		best = f.levelSingle(leaves, scratch, bar)
 	default:
@@ -178,7 +185,7 @@ func (f *finder) levelColumn(leaves []*leaf, c int, scratch *levelScratch) split
 }
 
 // levelNumber is number for all leaves together.
-func (f *finder) levelNumber(leaves []*leaf, scratch *levelScratch, bar float64) split {
+func (f *finder) levelNumber(leaves []*leaf, scratch *levelScratch, bar float64, direction int8) split {
 	nValues := len(scratch.hists[0]) - 1
 	var all cell // with missing value
 	for _, cells := range scratch.hists {
@@ -200,7 +207,7 @@ func (f *finder) levelNumber(leaves []*leaf, scratch *levelScratch, bar float64)
 		}
 		total := scratch.totals(borders)
 		for i, l := range leaves {
-			f.addScan(total, scratch.hists[i], missingLeft, l)
+			f.addScan(total, scratch.hists[i], missingLeft, l, direction)
 		}
 		for b, gain := range total {
 			if gain > bar && gain > best.gain {
@@ -232,7 +239,7 @@ func (f *finder) levelNumber(leaves []*leaf, scratch *levelScratch, bar float64)
 }
 
 // addScan adds to total, per border, what it gains in a leaf.
-func (f *finder) addScan(total []float64, cells []cell, missingLeft bool, l *leaf) {
+func (f *finder) addScan(total []float64, cells []cell, missingLeft bool, l *leaf, direction int8) {
 	l2, least := f.rules.l2, l.least
 	most := l.h - least
 	var g, h, now float64
@@ -247,7 +254,11 @@ func (f *finder) addScan(total []float64, cells []cell, missingLeft bool, l *lea
 			if h > most {
 				return
 			}
-			if h >= least {
+			switch {
+			case h < least:
+			case l.limits.on:
+				now = max(0, l.limits.pair(g, h, l.g-g, l.h-h, l2, direction)-l.alone)
+			default:
 				gr, hl, hr := l.g-g, h+l2, l.h-h+l2
 				now = (g*g*hr+gr*gr*hl)/(hl*hr) - l.alone
 			}
@@ -256,21 +267,23 @@ func (f *finder) addScan(total []float64, cells []cell, missingLeft bool, l *lea
 	}
 }
 
-// levelSingle is singleLevel for all leaves together.
+// levelSingle is singleLevel for all leaves together. Rare levels are not asked for, as in levelGroup.
 func (f *finder) levelSingle(leaves []*leaf, scratch *levelScratch, bar float64) split {
 	l2 := f.rules.l2
 	total := scratch.totals(len(scratch.hists[0]))
+	pooled := scratch.pool(len(total))
 	for i, l := range leaves {
 		for b, v := range scratch.hists[i] {
+			pooled[b].weight += v.h * l.perH
 			if v.h >= l.least && l.h-v.h >= l.least {
-				total[b] += score(v.g, v.h, l2) + score(l.g-v.g, l.h-v.h, l2) - l.alone
+				total[b] += l.limits.pair(v.g, v.h, l.g-v.g, l.h-v.h, l2, 0) - l.alone
 			}
 		}
 	}
 	best := split{l2: l2, isSet: true}
 	bin := -1
 	for b, gain := range total {
-		if gain > bar && gain > best.gain {
+		if gain > bar && gain > best.gain && pooled[b].weight >= f.rules.smoothRows-0.5 {
 			best.gain, bin = gain, b
 		}
 	}
@@ -334,7 +347,7 @@ func (f *finder) levelGroups(leaves []*leaf, scratch *levelScratch, bar float64,
 				if l.h-h < l.least {
 					break
 				}
-				gains[k] += score(g, h, l2) + score(l.g-g, l.h-h, l2) - l.alone
+				gains[k] += l.limits.pair(g, h, l.g-g, l.h-h, l2, 0) - l.alone
 			}
 		}
 		var weight, group float64
