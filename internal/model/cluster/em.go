@@ -29,10 +29,12 @@ type em struct {
 	level []float64 // cₖ, the log weight included
 }
 
-// emRows is the number of rows of a block; emChunk that of rows whose sums are taken together.
+// emRows is the number of rows of a block, emChunk that of rows whose sums are taken together. Columns of a block lie a
+// little further apart: at powers of two they would fall on the same cache lines.
 const (
-	emRows  = 256
-	emChunk = 4096
+	emRows   = 256
+	emStride = emRows + 8
+	emChunk  = 4096
 )
 
 // sums are what one chunk, or all rows, add up to.
@@ -43,11 +45,11 @@ type sums struct {
 
 // scratch is one chunk's memory.
 type scratch struct {
-	row     []float64 // (emRows, wide)
+	row     []float64 // (emStride, wide)
 	product []float64
-	density []float64 // (K up to 4, emRows): log densities, then responsibilities
-	column  []float64 // (side, emRows)
-	scaled  []float64 // (side, emRows)
+	density []float64 // (K up to 4, emStride): log densities, then responsibilities
+	column  []float64 // (side, emStride)
+	scaled  []float64 // (side, emStride)
 	moments []float64
 	top     [emRows]float64
 	sum     [emRows]float64
@@ -58,21 +60,30 @@ func newEM(m Mixture, x []float32, p int) *em {
 	e.g = &Gaussians{K: m.K, NCols: p, Diagonal: m.Diagonal}
 	e.g.Weights, e.g.Means = make([]float64, m.K), make([]float64, m.K*p)
 	e.g.Cov = make([]float64, m.K*e.g.size())
-	mean := func(of func(i, j int) float64) []float64 {
-		sum := kernel.Reduce(e.n, m.Threads, emChunk, func(lo, hi int) []float64 {
-			s := make([]float64, p)
-			for i := lo; i < hi; i++ {
-				for j := range s {
-					s[j] += of(i, j)
-				}
+	// Sums are taken about the first row, near enough to the mean for float64.
+	type moments struct{ sum, square []float64 }
+	m2 := kernel.Reduce(e.n, m.Threads, emChunk, func(lo, hi int) moments {
+		s := moments{make([]float64, p), make([]float64, p)}
+		for i := lo; i < hi; i++ {
+			for j, v := range x[i*p : (i+1)*p] {
+				d := float64(v) - float64(x[j])
+				s.sum[j] += d
+				s.square[j] += d * d
 			}
-			return s
-		}, func(a, b []float64) []float64 { kernel.Axpy(1, b, a); return a })
-		kernel.Scale(1/float64(e.n), sum)
-		return sum
+		}
+		return s
+	}, func(a, b moments) moments {
+		kernel.Axpy(1, b.sum, a.sum)
+		kernel.Axpy(1, b.square, a.square)
+		return a
+	})
+	e.centre = make([]float64, p)
+	variance := 0.0
+	for j := range p {
+		d := m2.sum[j] / float64(e.n)
+		e.centre[j] = float64(x[j]) + d
+		variance += max(0, m2.square[j]/float64(e.n)-d*d) / float64(p)
 	}
-	e.centre = mean(func(i, j int) float64 { return float64(x[i*p+j]) })
-	variance := kernel.Sum(mean(func(i, j int) float64 { d := float64(x[i*p+j]) - e.centre[j]; return d * d })) / float64(p)
 	if variance == 0 {
 		variance = 1 // all rows are alike: any width will do
 	}
@@ -97,7 +108,7 @@ func (e *em) first(label []int32) {
 	e.maximise(e.pass(func(lo, rows int, s *scratch) float64 {
 		clear(s.density)
 		for r := range rows {
-			s.density[int(label[lo+r])*emRows+r] = 1
+			s.density[int(label[lo+r])*emStride+r] = 1
 		}
 		return 0
 	}))
@@ -107,17 +118,17 @@ func (e *em) first(label []int32) {
 func (e *em) pass(expect func(lo, rows int, s *scratch) float64) *sums {
 	k4, side := up4(e.set.K), e.side()
 	return kernel.Reduce(e.n, e.set.Threads, emChunk, func(lo, hi int) *sums {
-		s := &scratch{row: make([]float64, emRows*e.wide), density: make([]float64, k4*emRows)}
+		s := &scratch{row: make([]float64, emStride*e.wide), density: make([]float64, k4*emStride)}
 		if !e.set.Diagonal {
-			s.product = make([]float64, up4(e.set.K*e.p)*emRows)
+			s.product = make([]float64, up4(e.set.K*e.p)*emStride)
 		}
 		out := &sums{}
 		if !e.still {
-			s.column = make([]float64, side*emRows)
+			s.column = make([]float64, side*emStride)
 			if e.set.Diagonal {
 				s.moments = make([]float64, k4*side)
 			} else {
-				s.scaled, s.moments = make([]float64, side*emRows), make([]float64, e.set.K*side*side)
+				s.scaled, s.moments = make([]float64, side*emStride), make([]float64, e.set.K*side*side)
 			}
 		}
 		for b := lo; b < hi; b += emRows {
@@ -125,7 +136,7 @@ func (e *em) pass(expect func(lo, rows int, s *scratch) float64) *sums {
 			out.likelihood += expect(b, rows, s)
 			if !e.still {
 				for k := range e.set.K {
-					clear(s.density[k*emRows+rows : (k+1)*emRows])
+					clear(s.density[k*emStride+rows : (k+1)*emStride])
 				}
 				e.add(b, rows, s)
 			}
@@ -157,9 +168,9 @@ func (e *em) densities(lo, rows int, s *scratch) {
 	}
 	if e.set.Diagonal {
 		clear(s.density)
-		kernel.AddGram(e.form, s.row, up4(e.set.K), emRows, e.wide, e.wide, s.density, false)
+		kernel.AddGram(e.form, s.row, up4(e.set.K), emStride, e.wide, e.wide, s.density, false)
 		for k := range e.set.K {
-			c, d := e.level[k], s.density[k*emRows:k*emRows+rows]
+			c, d := e.level[k], s.density[k*emStride:k*emStride+rows]
 			for r := range d {
 				d[r] += c
 			}
@@ -167,14 +178,14 @@ func (e *em) densities(lo, rows int, s *scratch) {
 		return
 	}
 	clear(s.product)
-	kernel.AddGram(e.form, s.row, up4(e.set.K*p), emRows, e.wide, e.wide, s.product, false)
+	kernel.AddGram(e.form, s.row, up4(e.set.K*p), emStride, e.wide, e.wide, s.product, false)
 	for k := range e.set.K {
-		d := s.density[k*emRows : k*emRows+rows]
+		d := s.density[k*emStride : k*emStride+rows]
 		for r := range d {
 			d[r] = e.level[k]
 		}
 		for i := range p {
-			m, y := e.shift[k*p+i], s.product[(k*p+i)*emRows:(k*p+i)*emRows+rows]
+			m, y := e.shift[k*p+i], s.product[(k*p+i)*emStride:(k*p+i)*emStride+rows]
 			for r, v := range y {
 				v -= m
 				d[r] -= 0.5 * v * v
@@ -189,13 +200,13 @@ func (e *em) responsibilities(lo, rows int, s *scratch) float64 {
 	top, sum := s.top[:rows], s.sum[:rows]
 	copy(top, s.density)
 	for k := 1; k < e.set.K; k++ {
-		for r, d := range s.density[k*emRows : k*emRows+rows] {
+		for r, d := range s.density[k*emStride : k*emStride+rows] {
 			top[r] = max(top[r], d)
 		}
 	}
 	clear(sum)
 	for k := range e.set.K {
-		density := s.density[k*emRows : k*emRows+rows]
+		density := s.density[k*emStride : k*emStride+rows]
 		for r, d := range density {
 			// Below e⁻⁷⁰⁰ nothing is left of a component.
 			if d -= top[r]; d > -700 {
@@ -213,7 +224,7 @@ func (e *em) responsibilities(lo, rows int, s *scratch) float64 {
 		sum[r] = 1 / v
 	}
 	for k := range e.set.K {
-		density := s.density[k*emRows : k*emRows+rows]
+		density := s.density[k*emStride : k*emStride+rows]
 		for r, v := range sum {
 			density[r] *= v
 		}
@@ -227,9 +238,9 @@ func (e *em) add(lo, rows int, s *scratch) {
 	for r := range rows {
 		for j, v := range e.x[(lo+r)*p : (lo+r+1)*p] {
 			d := float64(v) - e.centre[j]
-			s.column[j*emRows+r] = d
+			s.column[j*emStride+r] = d
 			if e.set.Diagonal {
-				s.column[(p+j)*emRows+r] = d * d
+				s.column[(p+j)*emStride+r] = d * d
 			}
 		}
 	}
@@ -238,14 +249,14 @@ func (e *em) add(lo, rows int, s *scratch) {
 		one = 2 * p
 	}
 	for r := range rows {
-		s.column[one*emRows+r] = 1
+		s.column[one*emStride+r] = 1
 	}
 	if e.set.Diagonal {
-		kernel.AddGram(s.density, s.column, up4(e.set.K), side, emRows, emRows, s.moments, false)
+		kernel.AddGram(s.density, s.column, up4(e.set.K), side, emRows, emStride, s.moments, false)
 		return
 	}
 	for k := range e.set.K {
-		w, any := s.density[k*emRows:(k+1)*emRows], false
+		w, any := s.density[k*emStride:(k+1)*emStride], false
 		for _, v := range w {
 			if v > 0 {
 				any = true
@@ -256,12 +267,12 @@ func (e *em) add(lo, rows int, s *scratch) {
 			continue
 		}
 		for j := range p + 1 {
-			from, to := s.column[j*emRows:(j+1)*emRows], s.scaled[j*emRows:(j+1)*emRows]
+			from, to := s.column[j*emStride:(j+1)*emStride], s.scaled[j*emStride:(j+1)*emStride]
 			for r, v := range from {
 				to[r] = w[r] * v
 			}
 		}
-		kernel.AddGram(s.scaled, s.column, side, side, emRows, emRows, s.moments[k*side*side:], true)
+		kernel.AddGram(s.scaled, s.column, side, side, emRows, emStride, s.moments[k*side*side:], true)
 	}
 }
 

@@ -171,7 +171,7 @@ func (g *Gaussians) Responsibilities(x []float32, threads int) []float64 {
 		l := e.responsibilities(lo, rows, s)
 		for r := range rows {
 			for k := range g.K {
-				out[(lo+r)*g.K+k] = s.density[k*emRows+r]
+				out[(lo+r)*g.K+k] = s.density[k*emStride+r]
 			}
 		}
 		return l
@@ -188,7 +188,7 @@ func (g *Gaussians) Assign(x []float32, threads int) []int32 {
 		for r := range rows {
 			best := math.Inf(-1)
 			for k := range g.K {
-				if d := s.density[k*emRows+r]; d > best {
+				if d := s.density[k*emStride+r]; d > best {
 					best, out[lo+r] = d, int32(k)
 				}
 			}
