@@ -12,18 +12,19 @@ import (
 type Bins struct {
 	NRows, NCols int
 	Cuts         []Cut
-	Cols         [][]uint8  // Cols[c][row]; nil where the column is wide
+	Cols         [][]uint8  // Cols[c][row]; nil where the column is wide or packed
 	Wide         [][]uint16 // Wide[c][row] of wide columns; nil where it is not
-	Groups       []Group    // the narrow columns again, row by row; empty unless asked for
+	Packs        []Pack     // columns of few bins that share a byte; empty unless asked for
+	Groups       []Group    // the narrow columns and packs again, row by row; empty unless asked for
 }
 
-// Group is at most 32 narrow columns, stored row by row. A row takes Stride bytes, a multiple of 8, so that it can be
+// Group is at most 32 narrow columns or packs, stored row by row. A row takes Stride bytes, a multiple of 8, so that it can be
 // copied in words; what is left over is 0.
 //
 //	Rows  [ c₀ c₁ c₂ … pad | c₀ c₁ c₂ … pad | … ]
 //	        row 0            row 1
 type Group struct {
-	Cols   []int // which columns
+	Cols   []int // which columns; ^p is pack p
 	Stride int
 	Rows   []uint8
 }
@@ -37,6 +38,7 @@ type Options struct {
 	MaxLevels int // the most bins of a category if more than MaxBins: such columns are wide
 	Threads   int
 	RowMajor  bool
+	Pack      bool // columns of few bins share bytes
 }
 
 // Bin cuts every column of x, which must be of kind Number or Category (as model.Inputs gives them), and returns its rows
@@ -69,33 +71,59 @@ func Cuts(x *table.Table, w []float64, o Options) []Cut {
 // BinWith returns the rows of x in bins of given cuts.
 func BinWith(x *table.Table, cuts []Cut, o Options) *Bins {
 	b := &Bins{NRows: x.NRows(), NCols: len(cuts), Cuts: cuts, Cols: make([][]uint8, len(cuts)), Wide: make([][]uint16, len(cuts))}
+	packed := make([]bool, len(cuts))
+	if o.Pack {
+		b.Packs = packsOf(cuts)
+		for p := range b.Packs {
+			b.Packs[p].Rows = make([]uint8, b.NRows)
+			for _, c := range b.Packs[p].Cols {
+				packed[c] = true
+			}
+		}
+	}
 	var narrow []int
 	for c := range cuts {
-		if cuts[c].IsWide() {
+		switch {
+		case packed[c]:
+		case cuts[c].IsWide():
 			b.Wide[c] = make([]uint16, b.NRows)
-		} else {
+		default:
 			b.Cols[c] = make([]uint8, b.NRows)
 			narrow = append(narrow, c)
 		}
+	}
+	for p := range b.Packs {
+		narrow = append(narrow, ^p)
 	}
 	if o.RowMajor {
 		b.Groups = layGroups(b.NRows, narrow)
 	}
 	kernel.Parallel(b.NRows, o.Threads, 4096, func(lo, hi int) {
 		for c := range cuts {
-			if cut, col := &cuts[c], x.Columns[c].Slice(lo, hi); cut.IsWide() {
-				binLevels(b.Wide[c][lo:hi], col.Code, cut.Wide, uint16(cut.NBins))
-			} else if cut.IsCategory() {
-				binLevels(b.Cols[c][lo:hi], col.Code, cut.Level, cut.MissingBin())
-			} else {
-				binNumbers(b.Cols[c][lo:hi], col.Num, cut)
+			switch cut := &cuts[c]; {
+			case packed[c]:
+			case cut.IsWide():
+				binLevels(b.Wide[c][lo:hi], x.Columns[c].Code[lo:hi], cut.Wide, uint16(cut.NBins))
+			default:
+				binColumn(b.Cols[c][lo:hi], x.Columns[c].Slice(lo, hi), cut)
 			}
 		}
+		for p := range b.Packs {
+			b.Packs[p].fill(x, cuts, lo, hi)
+		}
 		for g := range b.Groups {
-			b.Groups[g].fill(b.Cols, lo, hi)
+			b.Groups[g].fill(b, lo, hi)
 		}
 	})
 	return b
+}
+
+func binColumn(dst []uint8, col *table.Column, cut *Cut) {
+	if cut.IsCategory() {
+		binLevels(dst, col.Code, cut.Level, cut.MissingBin())
+	} else {
+		binNumbers(dst, col.Num, cut)
+	}
 }
 
 func binLevels[B uint8 | uint16](dst []B, code []int32, bin []B, missing B) {
@@ -151,10 +179,16 @@ func layGroups(nRows int, cols []int) []Group {
 	return groups
 }
 
-func (g *Group) fill(cols [][]uint8, lo, hi int) {
+func (g *Group) fill(b *Bins, lo, hi int) {
 	for k, c := range g.Cols {
 		at := lo*g.Stride + k
-		for _, b := range cols[c][lo:hi] {
+		var rows []uint8
+		if c < 0 {
+			rows = b.Packs[^c].Rows
+		} else {
+			rows = b.Cols[c]
+		}
+		for _, b := range rows[lo:hi] {
 			g.Rows[at] = b
 			at += g.Stride
 		}

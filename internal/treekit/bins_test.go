@@ -203,3 +203,55 @@ func BenchmarkBin(b *testing.B) {
 		})
 	}
 }
+
+// The digits of a pack are the bins of its columns, whatever mix of columns there is.
+func TestPacksHoldTheSameBins(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := kernel.NewStream(rapid.Uint64().Draw(t, "seed"))
+		n := rapid.IntRange(1, 300).Draw(t, "rows")
+		x := &table.Table{}
+		for c := range rapid.IntRange(1, 40).Draw(t, "columns") {
+			kinds := []int{1, 2, 3, 16, 40}[s.Intn(5)]
+			missing := s.Bool(0.5)
+			col := table.NewColumn(fmt.Sprint("c", c), table.Number, n)
+			if c%2 == 1 {
+				col = table.NewColumn(fmt.Sprint("c", c), table.Category, n)
+			}
+			for range n {
+				switch v := s.Intn(kinds); {
+				case missing && s.Bool(0.2):
+					col.AppendMissing()
+				case c%2 == 1:
+					col.AppendString(fmt.Sprint(v))
+				default:
+					col.Num = append(col.Num, float64(v))
+				}
+			}
+			x.Columns = append(x.Columns, col)
+		}
+		plain := Bin(x, nil, Options{RowMajor: true})
+		packed := Bin(x, nil, Options{RowMajor: true, Pack: true})
+		seen := 0
+		for _, p := range packed.Packs {
+			if size := p.Place(len(p.Cols)); size > 256 || len(p.Cols) < 2 {
+				t.Fatalf("a pack of %d columns has %d values", len(p.Cols), size)
+			}
+			for k, c := range p.Cols {
+				seen++
+				for i, v := range p.Rows {
+					if got := int(v) / p.Place(k) % p.Radix[k]; got != int(plain.Cols[c][i]) {
+						t.Fatalf("column %d, row %d: digit %d, bin %d", c, i, got, plain.Cols[c][i])
+					}
+				}
+			}
+		}
+		for c := range x.Columns {
+			if packed.Cols[c] != nil {
+				seen++
+			}
+		}
+		if seen != len(x.Columns) {
+			t.Fatalf("%d of %d columns are somewhere", seen, len(x.Columns))
+		}
+	})
+}
