@@ -269,6 +269,7 @@ func (t *trial) read(ctx context.Context) error {
 		return err
 	}
 	t.res.RowsRead = info.Counts.Read
+	t.res.Notes = append(t.res.Notes, info.Notes...)
 	t.noteReading(t.f.File, info.Counts)
 	if err := t.checkColumns(all); err != nil {
 		return err
@@ -430,6 +431,9 @@ func (t *trial) checkColumns(all *table.Table) error {
 		if name != "" && all.Column(name) == nil {
 			return kequn.Errorf(kequn.KindInput, t.f.File, "there is no column %q", name).WithHint("its columns are %s", listed(all.Names()))
 		}
+	}
+	if all.Column(t.f.Outcome+" (2)") != nil {
+		return kequn.Errorf(kequn.KindInput, t.f.File, "two columns are called %q: which is the outcome?", t.f.Outcome).WithHint("rename one of them")
 	}
 	if all.Column(t.f.Outcome).Kind == table.Time {
 		return kequn.Errorf(kequn.KindInput, t.f.File, "column %q holds times; an outcome is yes or no, a class or a number", t.f.Outcome)

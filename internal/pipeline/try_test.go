@@ -361,7 +361,7 @@ func TestTryRefuses(t *testing.T) {
 		{kequn.KindNotEnough, "rows with an outcome: 4", TryFlags{File: write("a,y\n1,0.5\n2,1.5\n3,2.25\n4,9\n")}},
 		{kequn.KindNotEnough, "no column", TryFlags{Drop: []string{"a", "b", "c"}}},
 		{kequn.KindInput, "no row", TryFlags{File: write("a,y\n")}},
-		{kequn.KindInput, "both called", TryFlags{File: write("a,a,y\n1,2,3\n")}},
+		{kequn.KindInput, "two columns are called", TryFlags{File: write("a,y,y\n1,2,3\n")}},
 		{kequn.KindInput, "no such file", TryFlags{File: "absent.csv"}},
 		{kequn.KindInput, `no column "z"`, TryFlags{Outcome: "z"}},
 		{kequn.KindInput, `no column "z"`, TryFlags{Drop: []string{"z"}}},

@@ -208,7 +208,14 @@ func (f *File) nameColumns(names []string) error {
 				blank = append(blank, n)
 			}
 		}
-		if at, twice := seen[strings.ToLower(n)]; twice {
+		if at, twice := seen[strings.ToLower(n)]; twice && f.opt.nameAgain {
+			first := n
+			for k := 2; twice; k++ {
+				n = fmt.Sprintf("%s (%d)", first, k)
+				_, twice = seen[strings.ToLower(n)]
+			}
+			f.Notes = append(f.Notes, fmt.Sprintf("columns %d and %d are both called %s; the second is called %s here", at+1, i+1, first, n))
+		} else if twice {
 			return kequn.Errorf(kequn.KindInput, f.Path, "columns %d and %d are both called %q", at+1, i+1, n).WithHint("rename one of them")
 		}
 		seen[strings.ToLower(n)] = i

@@ -36,8 +36,11 @@ type Info struct {
 // Digits that begin with a zero are no numbers. A record that is flawed as a whole (wrong number of fields, broken
 // quotes, invalid bytes) is left out and counted, and Info.Row then keeps the numbering.
 //
+// A second column of the same name is called "name (2)"; Info.Notes says so.
+//
 // The file is read once, or again when a value past the sample shows that a column is not what it seemed.
 func ReadFlat(ctx context.Context, path string, opt Options) (*table.Table, *Info, error) {
+	opt.nameAgain = true // nobody else looks for a column of a flat table by its name
 	f, err := Open(path, opt)
 	if err != nil {
 		return nil, nil, err

@@ -38,6 +38,8 @@ type Options struct {
 	Encoding string         // "" detects; else utf-8, utf-16le, utf-16be, gb18030 or windows-1252
 	Dialect  *Dialect       // nil sniffs
 	Limits   Limits
+
+	nameAgain bool // a second column of one name gets a name of its own, instead of refusing the file
 }
 
 // Limits bound what an untrusted file may cost. A field left 0 means its default.
