@@ -346,21 +346,24 @@ func (c *course) addOthers(t boosted, list []int32, n int, wanted func(row int) 
 				row = int(list[i])
 			}
 			if wanted(row) {
-				score[row] += t.values[t.tree.leafOf(c.bins, row)]
+				score[row] += t.values[t.tree.leafOf(c.grower, row)]
 			}
 		}
 	})
 }
 
 // leafOf walks the questions in terms of bins.
-func (t *grown) leafOf(bins *treekit.Bins, row int) int32 {
+func (t *grown) leafOf(g *grower, row int) int32 {
 	for k := int32(0); ; {
 		n := &t.nodes[k]
-		bin := 0
-		if n.split.wide != nil {
-			bin = int(bins.Wide[n.split.col][row])
-		} else {
-			bin = int(bins.Cols[n.split.col][row])
+		col, bin := n.split.col, 0
+		switch {
+		case n.split.wide != nil:
+			bin = int(g.bins.Wide[col][row])
+		case g.packed[col].rows != nil:
+			bin = g.packed[col].bin(g.packed[col].rows[row])
+		default:
+			bin = int(g.bins.Cols[col][row])
 		}
 		if n.split.goesLeft(bin) {
 			k = n.left

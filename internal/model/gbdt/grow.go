@@ -26,6 +26,7 @@ type grower struct {
 	rows    []int32 // of all leaves
 	spare   []int32
 
+	packed  []packedColumn // by column
 	finder  finder
 	columns []int // that this tree may ask
 	found   [2][]split
@@ -44,12 +45,27 @@ func newGrower(ctx context.Context, l Learner, bins *treekit.Bins, kind *weightK
 		ctx: ctx, l: l, bins: bins, kind: kind, counter: newCounter(bins, l.Threads),
 		gh: make([]int64, bins.NRows), rows: make([]int32, bins.NRows), spare: make([]int32, bins.NRows),
 	}
+	g.packed = make([]packedColumn, bins.NCols)
+	for i := range bins.Packs {
+		p := &bins.Packs[i]
+		for k, c := range p.Cols {
+			g.packed[c] = packedColumn{p.Rows, p.Place(k), p.Radix[k]}
+		}
+	}
 	g.finder = finder{cuts: bins.Cuts, layout: g.counter.layout}
 	g.found = [2][]split{make([]split, bins.NCols), make([]split, bins.NCols)}
 	g.levels = make([]levelScratch, g.counter.threads)
 	g.mostHeld = max(2, histogramMemory/(16*max(1, g.counter.layout.nCells)))
 	return g
 }
+
+// packedColumn is where the bins of a packed column are.
+type packedColumn struct {
+	rows         []uint8 // nil: the column is not packed
+	place, radix int
+}
+
+func (p *packedColumn) bin(v uint8) int { return int(v) / p.place % p.radix }
 
 // leaf is a stretch of rows that may still be split.
 type leaf struct {
@@ -154,9 +170,17 @@ func (g *grower) root(n int, all bool, f fixed) *leaf {
 func (g *grower) split(l *leaf, node int32, nextID int) (left, right *leaf) {
 	s := &l.best
 	mid := 0
-	if goes := s.goes(); s.wide != nil {
+	switch goes := s.goes(); {
+	case s.wide != nil:
 		mid = partition(g, g.bins.Wide[s.col], goes, l.lo, l.hi)
-	} else {
+	case g.packed[s.col].rows != nil:
+		p := &g.packed[s.col]
+		var byByte [256]uint8
+		for v := range byByte {
+			byByte[v] = goes[p.bin(uint8(v))]
+		}
+		mid = partition(g, p.rows, byByte[:], l.lo, l.hi)
+	default:
 		mid = partition(g, g.bins.Cols[s.col], goes, l.lo, l.hi)
 	}
 	r := &g.finder.rules

@@ -56,8 +56,8 @@ type counter struct {
 
 type unit struct {
 	group *treekit.Group // nil: a wide column
-	cols  []int
-	guard *sync.Mutex // who pours into the histogram
+	cols  []int          // ^p is pack p
+	guard *sync.Mutex    // who pours into the histogram
 }
 
 // countScratch is one worker's: full 256-bin tables, so that a cell's place is known without a look at the layout.
@@ -337,6 +337,10 @@ func (c *counter) pour(hist histogram, s *countScratch, u *unit, f fixed) {
 		if u.group != nil {
 			col, from = u.cols[k], 0
 		}
+		if col < 0 {
+			c.unfold(hist, s, k, &c.bins.Packs[^col], f)
+			continue
+		}
 		at := c.layout.first[col]
 		cells := hist[at+from : at+min(from+256, c.bins.Cuts[col].Cells())]
 		if f.exact {
@@ -359,4 +363,51 @@ func (c *counter) pour(hist histogram, s *countScratch, u *unit, f fixed) {
 		clear(table)
 	}
 	s.held = 0
+}
+
+// unfold adds table k of the scratch, which counts rows by the digits of a pack, to the cells of each of its columns, and
+// empties it. From the last column to the first, the table is as many blocks as the column has digits: a block's sum
+// belongs to a cell, and the sum of the blocks is the table of the columns before.
+func (c *counter) unfold(hist histogram, s *countScratch, k int, p *treekit.Pack, f fixed) {
+	size := p.Place(len(p.Cols))
+	for j := len(p.Cols) - 1; j >= 0; j-- {
+		cells := hist[c.layout.first[p.Cols[j]]:]
+		size /= p.Radix[j]
+		for d := range p.Radix[j] {
+			var sum cell
+			if f.exact {
+				table := s.exact[k][:]
+				for i, v := range table[d*size : (d+1)*size] {
+					sum.g += v.g
+					sum.h += v.h
+					if d > 0 {
+						table[i].g += v.g
+						table[i].h += v.h
+					}
+				}
+			} else {
+				sum = foldPacked(s.packed[k][:size], s.packed[k][d*size:(d+1)*size], d > 0)
+			}
+			cells[d].g += sum.g
+			cells[d].h += sum.h
+		}
+	}
+	if f.exact {
+		clear(s.exact[k][:])
+	} else {
+		clear(s.packed[k][:])
+	}
+}
+
+// foldPacked returns the sum of a block, and adds it to the first unless it is that.
+func foldPacked(first, block []int64, add bool) cell {
+	var sum int64
+	for i, v := range block {
+		sum += v
+		if add {
+			first[i] += v
+		}
+	}
+	g, h := unpack(sum)
+	return cell{float64(g), float64(h)}
 }

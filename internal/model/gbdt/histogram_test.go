@@ -11,8 +11,8 @@ import (
 	"kequn/internal/treekit"
 )
 
-// randomBins returns a binned table with narrow, wide, missing and constant-like columns.
-func randomBins(s *kernel.Stream, n, nNum int, wide bool) *treekit.Bins {
+// randomBins returns a binned table with narrow, wide, missing and constant-like columns; and the same with small columns packed.
+func randomBins(s *kernel.Stream, n, nNum int, wide bool) (plain, packed *treekit.Bins) {
 	x := &table.Table{}
 	for c := range nNum {
 		col := table.NewColumn(fmt.Sprint("n", c), table.Number, n)
@@ -20,7 +20,7 @@ func randomBins(s *kernel.Stream, n, nNum int, wide bool) *treekit.Bins {
 			if s.Bool(0.1) {
 				col.AppendMissing()
 			} else {
-				col.Num = append(col.Num, float64(s.Intn(1+40*(c%9))))
+				col.Num = append(col.Num, float64(s.Intn([]int{1, 2, 2, 3, 9, 40, 300}[c%7])))
 			}
 		}
 		x.Columns = append(x.Columns, col)
@@ -35,7 +35,10 @@ func randomBins(s *kernel.Stream, n, nNum int, wide bool) *treekit.Bins {
 		}
 		x.Columns = append(x.Columns, col)
 	}
-	return treekit.Bin(x, nil, treekit.Options{RowMajor: true, MaxLevels: 5000})
+	o := treekit.Options{RowMajor: true, MaxLevels: 5000}
+	plain = treekit.Bin(x, nil, o)
+	o.Pack = true
+	return plain, treekit.Bin(x, nil, o)
 }
 
 // TestCountIsThePlainLoop compares with the three lines that a histogram is.
@@ -43,7 +46,10 @@ func TestCountIsThePlainLoop(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := kernel.NewStream(rapid.Uint64().Draw(t, "seed"))
 		n := rapid.SampledFrom([]int{1, 7, 128, 129, 1000, 20_000}).Draw(t, "rows")
-		bins := randomBins(s, n, rapid.IntRange(0, 70).Draw(t, "columns"), rapid.Bool().Draw(t, "wide") || n < 2)
+		bins, counted := randomBins(s, n, rapid.IntRange(0, 70).Draw(t, "columns"), rapid.Bool().Draw(t, "wide") || n < 2)
+		if rapid.Bool().Draw(t, "not packed") {
+			counted = bins
+		}
 		f := fixed{exact: rapid.Bool().Draw(t, "exact"), pour: rapid.SampledFrom([]int{128, 200, 32768}).Draw(t, "pour")}
 		gh := make([]int64, n)
 		var rows []int32
@@ -60,7 +66,7 @@ func TestCountIsThePlainLoop(t *testing.T) {
 				rows = append(rows, int32(i))
 			}
 		}
-		c := newCounter(bins, rapid.IntRange(1, 4).Draw(t, "threads"))
+		c := newCounter(counted, rapid.IntRange(1, 4).Draw(t, "threads"))
 		got, want := make(histogram, c.layout.nCells), make(histogram, c.layout.nCells)
 		c.count(got, rows, all, gh, f)
 		for _, r := range rows {
@@ -134,7 +140,7 @@ func BenchmarkCount(b *testing.B) {
 		for _, all := range []bool{true, false} {
 			b.Run(fmt.Sprintf("rows=%d,cols=28,all=%v", n, all), func(b *testing.B) {
 				s := kernel.NewStream(1)
-				bins := randomBins(s, n, 28, false)
+				bins, _ := randomBins(s, n, 28, false)
 				gh := make([]int64, n)
 				var rows []int32
 				for i := range gh {

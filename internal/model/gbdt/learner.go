@@ -115,7 +115,7 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	options := treekit.Options{MaxBins: min(l.Bins, max(fewestBins, int(float64(rows)/l.BinRows))), Threads: l.Threads, RowMajor: true, MaxLevels: l.Levels}
+	options := treekit.Options{MaxBins: min(l.Bins, max(fewestBins, int(float64(rows)/l.BinRows))), Threads: l.Threads, RowMajor: true, Pack: true, MaxLevels: l.Levels}
 	cuts := treekit.Cuts(inputs, w, options)
 	used := usable(cuts)
 	for c, at := 0, 0; c < len(cuts); c++ {
