@@ -16,7 +16,8 @@ import (
 // one entry that weighs as much as they do together: then a row of weight 2 is the row twice, for the sum of two Poisson
 // draws is a Poisson draw of the sum.
 //
-//	cells    (entries, nCols)   bins, entry by entry; a category's bins are ranks in the order of its levels' outcomes
+//	cells    (entries, nCols)   bins, entry by entry; of a category the ranks of its levels in the order of their outcomes, or bins as
+//	                            they are where each tree has an order of its own
 //	weight   entries            in units of 1/wUnit
 //	key      entries            a hash of the values and the outcome, from which each tree's draw follows
 type bag struct {
@@ -24,7 +25,8 @@ type bag struct {
 	k     int // numbers that a leaf predicts
 	nCols int
 	cuts  []treekit.Cut
-	rank  [][]uint8 // of a category column: the rank of each bin; nil for numbers
+	rank  [][]uint8 // of a category column: the rank of each bin; nil for numbers and where each tree has its own
+	loose []int     // category columns of which each tree has an order of its own
 
 	cells  []uint8
 	key    []uint64
@@ -214,29 +216,42 @@ func cumulate(table *[24]float64, mean float64) {
 	table[len(table)-1] = 1
 }
 
-// order ranks the levels of each category by their mean outcome (with several classes: along the direction in which the shares of
-// classes differ most), once for all trees.
+// Levels are put in order of their mean outcome, and an order that the same rows have made tells them their own outcome: of pure chance
+// it explains a share of (levels − 1)/rows. Where that is next to nothing, there is one order for all trees, which makes scoring
+// cheap. Else each tree has its own, made by the rows that it did not draw.
+const (
+	mostLoose  = 0.005 // the share
+	levelDraws = 10    // draws of the mean outcome that a level's is pulled to in a tree's own order
+)
+
+// order ranks the levels of each category that has one order, and lists the others.
 func (b *bag) order(bins *treekit.Bins) {
 	b.rank = make([][]uint8, b.nCols)
 	for c := range b.cuts {
-		if b.cuts[c].IsCategory() {
-			b.rank[c] = b.rankLevels(bins.Cols[c], b.cuts[c].NBins)
+		nBins := b.cuts[c].NBins
+		switch {
+		case !b.cuts[c].IsCategory():
+		case nBins > 2 && float64(nBins-1) > mostLoose*float64(len(b.row)):
+			b.loose = append(b.loose, c)
+		default:
+			b.rank[c] = b.rankLevels(nBins, 0, func(e int) (uint8, float64) { return bins.Cols[c][b.row[e]], float64(b.weight[e]) / b.wUnit })
 		}
 	}
 }
 
-func (b *bag) rankLevels(col []uint8, nBins int) []uint8 {
+// rankLevels returns the rank of each bin, by the mean outcome of its rows (with several classes: along the direction in which the shares
+// of classes differ most), pulled toward the mean of all by that many rows. row returns bin and weight of an entry.
+func (b *bag) rankLevels(nBins int, pull float64, row func(e int) (uint8, float64)) []uint8 {
 	k := max(2, b.k)
 	if b.class == nil {
 		k = 1
 	}
 	weight, sum := make([]float64, nBins+1), make([]float64, (nBins+1)*k)
-	for e, r := range b.row {
-		w := float64(b.weight[e]) / b.wUnit
-		bin := int(col[r])
+	for e := range b.row {
+		bin, w := row(e)
 		weight[bin] += w
 		if b.class != nil {
-			sum[bin*k+int(b.class[e])] += w
+			sum[int(bin)*k+int(b.class[e])] += w
 		} else {
 			sum[bin] += w * float64(b.coarse[e])
 		}
@@ -251,10 +266,16 @@ func (b *bag) rankLevels(col []uint8, nBins int) []uint8 {
 			sum[i] = at // i·k ≥ i: what is overwritten has been read
 		}
 	}
+	all, total := 0.0, 0.0
+	for i, w := range weight[:nBins] {
+		all += w
+		total += sum[i]
+	}
+	mean := total / max(all, math.SmallestNonzeroFloat64)
 	score := make([]float64, nBins)
 	for i := range score {
-		if weight[i] > 0 {
-			score[i] = sum[i] / weight[i]
+		if weight[i]+pull > 0 {
+			score[i] = (sum[i] + pull*mean) / (weight[i] + pull)
 		}
 	}
 	order := make([]int, nBins)

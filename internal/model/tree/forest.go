@@ -142,7 +142,7 @@ func (b *bag) growAll(ctx context.Context, l Forest) ([]sapling, *unseen, error)
 		w := workers[i]
 		if errs[tree] = w.grow(ctx, tree); errs[tree] == nil {
 			trees[tree] = w.take()
-			w.add(b, &trees[tree], w.thicket.times)
+			w.add(w.thicket, &trees[tree])
 		}
 	})
 	for _, err := range errs {

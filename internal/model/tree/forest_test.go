@@ -9,11 +9,11 @@ import (
 
 // Fewer trees than by default: the kit fits some two hundred forests.
 func TestForestConformance(t *testing.T) {
-	modeltest.Exercise(t, tree.Forest{Trees: 40}, tree.DecodeForest, nil)
+	modeltest.Exercise(t, tree.Forest{Trees: 25}, tree.DecodeForest, nil)
 }
 
 func TestExtraTreesConformance(t *testing.T) {
-	modeltest.Exercise(t, tree.Forest{Trees: 40, Extra: true}, tree.DecodeForest, nil)
+	modeltest.Exercise(t, tree.Forest{Trees: 25, Extra: true}, tree.DecodeForest, nil)
 }
 
 func FuzzDecodeForest(f *testing.F) {

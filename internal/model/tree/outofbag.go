@@ -52,17 +52,17 @@ func (u *unseen) fresh() *unseen {
 	return &v
 }
 
-// add adds what a tree says of the entries that it did not draw.
-func (u *unseen) add(b *bag, t *sapling, times []int32) {
+// add adds what the tree that g has just grown says of the entries that it did not draw.
+func (u *unseen) add(g *thicket, t *sapling) {
 	for p, pull := range u.pulls {
-		u.leaf[p] = t.estimates(b, pull, u.leaf[p])
+		u.leaf[p] = t.estimates(g.bag, pull, u.leaf[p])
 	}
 	for j, e := range u.judges {
-		left := b.leftOut(e, times[e])
+		left := g.leftOut(e, g.times[e])
 		if left == 0 {
 			continue
 		}
-		at := t.leafOf(b, e) * u.k
+		at := t.leafOf(g, e) * u.k
 		u.share[j] += int64(left * shareUnit)
 		sum := u.sum[j*len(u.pulls)*u.k:]
 		for p := range u.pulls {

@@ -3,6 +3,7 @@ package tree
 import (
 	"context"
 	"math"
+	"slices"
 
 	"kequn/internal/kernel"
 	"kequn/internal/treekit"
@@ -20,6 +21,7 @@ type branch struct {
 // sapling is a grown tree before its leaves have values. Sums are of the outcome over draws: of the amount, of "yes", or one number
 // of draws per class.
 type sapling struct {
+	rank     [][]uint8 // of category columns: the rank of each bin
 	branches []branch
 	draws    []int64 // per leaf
 	sum      []int64 // leaves × k
@@ -31,6 +33,8 @@ type thicket struct {
 	l    Forest
 	nTry int // columns that a question chooses from
 
+	cells    []uint8   // the bag's, or a copy where the tree has orders of its own
+	rank     [][]uint8 // the same
 	random   *kernel.Stream
 	times    []int32 // how often each entry is drawn
 	rows     []int32 // entries drawn; those of a node lie together
@@ -48,6 +52,10 @@ type thicket struct {
 func newThicket(b *bag, l Forest, nTry int) *thicket {
 	n := len(b.row)
 	g := &thicket{bag: b, l: l, nTry: nTry, times: make([]int32, n), rows: make([]int32, 0, n), spare: make([]int32, n), value: make([]int64, n)}
+	g.cells, g.rank = b.cells, b.rank
+	if len(b.loose) > 0 {
+		g.cells = slices.Clone(b.cells)
+	}
 	if b.k > 1 {
 		g.classes = make([]int32, 256*b.k)
 		for i := range g.tally {
@@ -70,6 +78,7 @@ type part struct {
 func (g *thicket) grow(ctx context.Context, number int) error {
 	g.random = kernel.NewStream(g.l.Seed, kernel.ID("forest"), uint64(number))
 	g.rows = g.draw(g.random.Uint64(), g.times, g.rows)
+	g.order()
 	g.columns = g.columns[:0]
 	for c := range g.cuts {
 		if g.cuts[c].NBins > 1 || g.cuts[c].NBins == 1 && g.cuts[c].Missing {
@@ -107,6 +116,27 @@ func (g *thicket) grow(ctx context.Context, number int) error {
 		}
 	}
 	return nil
+}
+
+// order makes the tree's own orders of levels, by the rows that it did not draw: of these the tree's own rows know nothing, so that an
+// order made by chance is of no use to them. It hides bag.order.
+func (g *thicket) order() {
+	if len(g.loose) == 0 {
+		return
+	}
+	g.rank = slices.Clone(g.bag.rank)
+	for _, c := range g.loose {
+		bins := g.bag.cells[c:]
+		// Shares of copies are rounded to 2⁻²⁰, so that their sums do not depend on the order of rows.
+		rank := g.rankLevels(g.cuts[c].NBins, levelDraws, func(e int) (uint8, float64) {
+			copies := float64(g.weight[e]) / g.wUnit * max(1, g.rate)
+			return bins[e*g.nCols], math.Round(copies*g.leftOut(int32(e), g.times[e])*(1<<20)) / (1 << 20)
+		})
+		for e := range g.row {
+			g.cells[e*g.nCols+c] = rank[bins[e*g.nCols]]
+		}
+		g.rank[c] = rank
+	}
 }
 
 // divide puts the rows that go left before the others, each in their order, and returns how many they are.
@@ -153,20 +183,20 @@ func (g *thicket) addLeaf(rows []int32) int32 {
 
 // take returns a copy of the tree just grown that is no longer than it must be.
 func (g *thicket) take() sapling {
-	return sapling{append([]branch(nil), g.tree.branches...), append([]int64(nil), g.tree.draws...), append([]int64(nil), g.tree.sum...)}
+	return sapling{g.rank, append([]branch(nil), g.tree.branches...), append([]int64(nil), g.tree.draws...), append([]int64(nil), g.tree.sum...)}
 }
 
-// leafOf returns the leaf of an entry.
-func (t *sapling) leafOf(b *bag, e int32) int {
+// leafOf returns the leaf of an entry in the tree that g has just grown.
+func (t *sapling) leafOf(g *thicket, e int32) int {
 	if len(t.branches) == 0 {
 		return 0
 	}
-	cells := b.cells[int(e)*b.nCols:][:b.nCols]
+	cells := g.cells[int(e)*g.nCols:][:g.nCols]
 	for at := int32(0); ; {
 		q := &t.branches[at]
 		cell := cells[q.col]
 		left := cell <= q.cut
-		if cell == b.cuts[q.col].MissingBin() {
+		if cell == g.cuts[q.col].MissingBin() {
 			left = q.missingLeft
 		}
 		if at = q.right; left {
@@ -252,11 +282,11 @@ func (t *sapling) plant(b *bag, smoothing, scale float64) treekit.Tree {
 		n := treekit.Node{Col: q.col, Set: -1, MissingLeft: q.missingLeft, Left: q.left, Right: q.right, Gain: float64(q.gain), Cover: float64(draws[i])}
 		cut := &b.cuts[q.col]
 		switch {
-		case b.rank[q.col] != nil:
+		case cut.IsCategory():
 			at, ok := sets[cutOf{q.col, q.cut}]
 			if !ok {
 				var s treekit.Set
-				for bin, rank := range b.rank[q.col][:cut.NBins] {
+				for bin, rank := range t.rank[q.col][:cut.NBins] {
 					if rank <= q.cut {
 						s.Add(uint8(bin))
 					}
