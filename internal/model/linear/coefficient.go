@@ -18,6 +18,7 @@ type CoefficientKind string
 const (
 	Intercept CoefficientKind = "intercept" // numbers at 0, categories at their average
 	Slope     CoefficientKind = "slope"     // per unit of the column, or of its logarithm
+	Bend      CoefficientKind = "bend"      // of a number's place among the training values, as far as the number does not tell it; per deviation
 	Level     CoefficientKind = "level"     // of one value of a category, against the column's average
 	Rare      CoefficientKind = "rare"      // of the rare values of a category, likewise
 	Gram      CoefficientKind = "gram"      // of an n-gram: what it adds on average where a text has it; only those that matter most are listed
@@ -77,6 +78,11 @@ func (e *encoding) coefficients(p *problem, s *solution, beta, means []float64) 
 			out = append(out, line(Coefficient{Column: name, Kind: Slope, LogUnit: t.number.unit}, map[int]float64{t.slope: 1 / t.number.sd}, []int{t.slope}))
 			at0[t.slope] = -t.number.mean / t.number.sd
 			order0 = append(order0, t.slope)
+			if t.bend >= 0 {
+				out = append(out, line(Coefficient{Column: name, Kind: Bend, LogUnit: t.number.unit}, map[int]float64{t.bend: 1}, []int{t.bend}))
+				at0[t.bend] = t.number.departure(0)
+				order0 = append(order0, t.bend)
+			}
 		}
 		if e.cols[j].Kind == table.Number {
 			if t.none >= 0 {
@@ -137,6 +143,10 @@ func (m *Model) Rules(lang kequn.Lang) []string {
 				what = lang.Pick("按对数每高一个标准差", "one standard deviation more of its logarithm")
 			}
 			rules = append(rules, rule{math.Abs(f.slope), fmt.Sprintf(lang.Pick("“%s”%s：%+.3g%s", "%s, %s: %+.3g%s"), col.Name, what, f.slope, unit)})
+		}
+		if f.bend != 0 {
+			what := lang.Pick("名次每高一个标准差（直线之外）", "one standard deviation more of its rank, beyond the line")
+			rules = append(rules, rule{math.Abs(f.bend), fmt.Sprintf(lang.Pick("“%s”%s：%+.3g%s", "%s, %s: %+.3g%s"), col.Name, what, f.bend, unit)})
 		}
 		for level, v := range f.levels {
 			rules = append(rules, rule{math.Abs(v), fmt.Sprintf(lang.Pick("“%s”为“%s”：%+.3g%s", "%s is %s: %+.3g%s"), col.Name, col.Levels[level], v, unit)})

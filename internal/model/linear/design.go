@@ -57,6 +57,9 @@ func (e *encoding) design(n, threads int) *design {
 		c := e.in[j]
 		if t.number != nil {
 			coefs, all = append(coefs, t.slope), append(all, t.number.column(c.Num))
+			if t.bend >= 0 {
+				coefs, all = append(coefs, t.bend), append(all, t.number.departures(c.Num))
+			}
 		}
 		if t.text != nil {
 			if t.none >= 0 {

@@ -24,6 +24,7 @@ type encoding struct {
 type term struct {
 	number *number // for numbers
 	slope  int     // coefficient of the number; -1 if its known values are all equal
+	bend   int     // coefficient of its bend; -1 if it has none
 	none   int     // coefficient of "missing"; -1 if nothing was missing
 	slots  []int32 // for categories: coefficient of each level
 	other  int     // for categories: coefficient shared by rare levels; -1 if there are none
@@ -35,6 +36,7 @@ type number struct {
 	lo, hi   float64 // values seen in training lie within
 	unit     float64 // of the logarithm; 0: no logarithm
 	mean, sd float64 // after the logarithm
+	bend     *bend   // nil: none
 }
 
 // bent returns the value before standardising. x is not NaN.
@@ -78,6 +80,9 @@ func encode(l Learner, cols []model.Column, x *table.Table, w []float64) *encodi
 				p.levels, p.rare, p.missing = chooseLevels(x.Columns[j], l, w)
 			} else {
 				p.num, p.missing = encodeNumber(x.Columns[j].Num, w, l.NoLog)
+				if p.num != nil && !l.Straight {
+					p.num.setBend(x.Columns[j].Num, w)
+				}
 			}
 		}
 	})
@@ -132,15 +137,22 @@ func encode(l Learner, cols []model.Column, x *table.Table, w []float64) *encodi
 	for _, p := range all {
 		if p.num != nil {
 			e.nDense++
+			if p.num.bend != nil {
+				e.nDense++
+			}
 		}
 	}
 	dense, sparse := 0, e.nDense
 	take := func() int { sparse++; return sparse - 1 }
 	for _, p := range all {
-		t := term{number: p.num, slope: -1, none: -1, other: -1, text: p.text}
+		t := term{number: p.num, slope: -1, bend: -1, none: -1, other: -1, text: p.text}
 		if p.num != nil {
 			t.slope = dense
 			dense++
+			if p.num.bend != nil {
+				t.bend = dense
+				dense++
+			}
 		}
 		for _, own := range p.levels {
 			if own {

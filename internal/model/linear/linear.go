@@ -51,6 +51,7 @@ type Learner struct {
 	Power     float64 `param:"default=0,min=0,max=2,alias=tweedie_variance_power" doc:"amounts ≥ 0 with a logarithmic link whose variance is as the mean to this power: 1 Poisson, between 1 and 2 Tweedie, 2 gamma; 0 for any amount, without a link"`
 	NoText    bool    `param:"default=0" doc:"leave free-text columns out"`
 	TextL2    float64 `param:"default=0,min=0,max=1e12" doc:"penalty on squared coefficients of the n-grams of texts; 0 chooses one by held-out texts"`
+	Straight  bool    `param:"default=0" doc:"take numbers as they are only, not also their place among the training values"`
 	MaxSteps  int     `param:"default=100,min=1,max=10000" doc:"the most steps of the solver"`
 
 	Threads int // 0: all processors

@@ -30,6 +30,7 @@ type Model struct {
 type effect struct {
 	number *number // numbers: slope·z, or missing
 	slope  float64
+	bend   float64   // of the number's departure from a line
 	centre float64   // taken off the slope's part
 	levels []float64 // categories: by level
 	none   float64   // when missing, or never seen
@@ -65,6 +66,9 @@ func newModel(h model.Header, e *encoding, p *problem, s *solution) *Model {
 			f := effect{number: t.number, centre: centre}
 			if t.number != nil {
 				f.slope = beta[t.slope]
+				if t.bend >= 0 {
+					f.bend = beta[t.bend]
+				}
 			}
 			if t.none >= 0 {
 				f.none = beta[t.none] - centre
@@ -101,6 +105,9 @@ func (t *term) all() []int {
 	var out []int
 	if t.slope >= 0 {
 		out = append(out, t.slope)
+	}
+	if t.bend >= 0 {
+		out = append(out, t.bend)
 	}
 	for _, k := range t.slots {
 		if int(k) != t.other {
@@ -191,6 +198,7 @@ func (e *encoding) names() []Coefficient {
 			}
 		}
 		set(t.slope, Slope, "")
+		set(t.bend, Bend, "")
 		for level, k := range t.slots {
 			set(int(k), Level, e.cols[j].Levels[level])
 		}
@@ -214,9 +222,12 @@ func (f *effect) addTo(c *table.Column, out []float64) {
 	}
 	if c.Kind == table.Number {
 		for i, x := range c.Num {
-			if x != x {
+			switch {
+			case x != x:
 				out[i] += f.none
-			} else {
+			case f.number.bend != nil:
+				out[i] += f.slope*f.number.z(x) + f.bend*f.number.departure(x) - f.centre
+			default:
 				out[i] += f.slope*f.number.z(x) - f.centre
 			}
 		}
@@ -434,12 +445,16 @@ func (m *Model) Encode(w io.Writer) error {
 		case t != nil:
 			a.Int(entersAsNumber)
 			a.Float64s([]float64{t.lo, t.hi, t.unit, t.mean, t.sd})
+			x, share, rest := t.bend.arrays()
+			a.Float64s(x)
+			a.Float64s(share)
+			a.Float64s(rest)
 		default:
 			a.Int(entersOtherwise)
 		}
 		for c := range m.k {
 			f := m.effects[c][j]
-			a.Float64s([]float64{f.slope, f.centre, f.none})
+			a.Float64s([]float64{f.slope, f.centre, f.none, f.bend})
 			a.Float64s(f.levels)
 		}
 	}
@@ -498,13 +513,26 @@ func Decode(h model.Header, r io.Reader) (model.Model, error) {
 				return nil, model.ErrArrays
 			}
 			t = &number{lo: v[0], hi: v[1], unit: v[2], mean: v[3], sd: v[4]}
+			if h.Version >= 2 {
+				var ok bool
+				if t.bend, ok = bendOf(a.Float64s(), a.Float64s(), a.Float64s()); !ok {
+					return nil, model.ErrArrays
+				}
+			}
 		}
 		for c := range m.k {
-			v := a.FiniteN(3)
-			if len(v) != 3 {
+			width := 4
+			if h.Version == 1 {
+				width = 3
+			}
+			v := a.FiniteN(width)
+			if len(v) != width {
 				return nil, model.ErrArrays
 			}
 			f := effect{number: t, slope: v[0], centre: v[1], none: v[2]}
+			if width == 4 {
+				f.bend = v[3]
+			}
 			f.levels = a.FiniteN(len(col.Levels))
 			if a.Err() != nil {
 				return nil, a.Err()
