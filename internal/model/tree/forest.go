@@ -24,8 +24,9 @@ const ForestFamily = "forest"
 //
 // Growing: numbers are cut into at most 255 bins and a node looks for the border that lowers the squared loss of the draws most
 // (two or more classes: the Gini loss), half-way between neighbouring bins that have rows. The levels of a category are put in order of
-// their mean outcome once, before the first tree (several classes: along the direction in which shares differ most), and asked like
-// numbers. Missing values go to the side where they lower the loss more; where a node has none, with most rows.
+// their mean outcome (several classes: along the direction in which shares differ most), and asked like numbers: once for all trees where
+// levels have many rows; else for each tree by the rows that it did not draw, so that no row is told its own outcome. Missing values go to
+// the side where they lower the loss more; where a node has none, with most rows.
 //
 // Leaves: a node's estimate is (Σy + m·v)/(draws + m), v being its parent's estimate. The smoothing m is the one for which rows
 // out of bag (asked of the trees that did not draw them) have the least loss: near 0 where the outcome follows the columns closely, 150
