@@ -191,7 +191,7 @@ func (b *booster) parts() int {
 		return 1
 	}
 	all := max(1, int(1/b.l.HeldOut+1e-9))
-	return min(all, int(math.Ceil(enoughHeldOut/(b.l.HeldOut*float64(b.bins.NRows)))))
+	return min(all, int(math.Ceil(enoughHeldOut/(b.l.HeldOut*weightOf(b.bins.NRows, b.w)))))
 }
 
 // round adds a tree for each output.

@@ -42,3 +42,28 @@ func Example() {
 	// 180 days, subscribed  0.00   log-odds -6.6 = -4.2 +1.8 for days -4.2 for plan
 	// 180 days, none        1.00   log-odds 5.3 = -4.2 +5.4 for days +4.2 for plan
 }
+
+// A discount never makes a sale less likely, whatever the few rows at the edge say.
+func ExampleLearner_monotone() {
+	discount := table.NewColumn("discount", table.Number, 200)
+	buys := model.Outcome{Task: kequn.Binary}
+	for i := range 200 {
+		discount.Num = append(discount.Num, float64(i/10))
+		buys.Y = append(buys.Y, 0)
+		if i%10 < i/25 && i < 190 { // more and more of ten; but nobody at the highest discount
+			buys.Y[i] = 1
+		}
+	}
+	for _, l := range []gbdt.Learner{{MinRows: 5, Symmetric: true}, {MinRows: 5, Symmetric: true, Monotone: map[string]int{"discount": 1}}} {
+		m, err := l.Fit(context.Background(), table.New(discount), buys, nil)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		chance, _ := m.Predict(table.New(discount).Take([]int32{0, 100, 180, 190}))
+		fmt.Printf("%.1f\n", chance)
+	}
+	// Output:
+	// [0.0 0.4 0.6 0.1]
+	// [0.0 0.4 0.5 0.5]
+}

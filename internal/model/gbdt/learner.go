@@ -36,7 +36,7 @@ type Learner struct {
 	Leaves  int     `param:"default=31,min=2,max=131072,alias=num_leaves" doc:"the most leaves one tree may have"`
 	Rate    float64 `param:"default=0.1,min=0.000001,max=1,alias=learning_rate" doc:"how much of each tree is added to the score"`
 	Bins    int     `param:"default=255,min=2,max=255,alias=max_bin" doc:"the most bins a column is cut into, the one for missing values left out"`
-	BinRows float64 `param:"default=1,min=1,max=1000000000,alias=min_data_in_bin" doc:"rows per bin on average at least: small tables get fewer bins"`
+	BinRows float64 `param:"default=1,min=1,max=1000000000,alias=min_data_in_bin" doc:"weight of rows per bin on average at least: small tables get fewer bins"`
 	Depth   int     `param:"default=0,min=0,max=1000,alias=max_depth" doc:"the most questions on the way to a leaf, 0 for any number"`
 
 	Symmetric bool `param:"default=0" doc:"trees that ask all leaves of a level the same question; depth, 6 if not set, takes the place of leaves"`
@@ -115,7 +115,7 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	options := treekit.Options{MaxBins: min(l.Bins, max(fewestBins, int(float64(rows)/l.BinRows))), Threads: l.Threads, RowMajor: true, Pack: true, MaxLevels: l.Levels}
+	options := treekit.Options{MaxBins: min(l.Bins, max(fewestBins, int(weightOf(x.NRows(), w)/l.BinRows))), Threads: l.Threads, RowMajor: true, Pack: true, MaxLevels: l.Levels}
 	cuts := treekit.Cuts(inputs, w, options)
 	used := usable(cuts)
 	for c, at := 0, 0; c < len(cuts); c++ {

@@ -168,6 +168,14 @@ func unpack(gh int64) (g, h int64) {
 	return (gh - h) >> 32, h
 }
 
+// weightOf returns the weight of all n rows.
+func weightOf(n int, w []float64) float64 {
+	if w == nil {
+		return float64(n)
+	}
+	return exactSum(n, func(i int) float64 { return w[i] })
+}
+
 // mean returns the weighted mean. It does not depend on the order of rows: sums are whole numbers of 128 bits.
 func mean(v, w []float64) float64 {
 	if w == nil {
