@@ -31,6 +31,7 @@ TEXT ·searchAVX512(SB), NOSPLIT, $0-8
 
 search512:
 	VMOVUPD (SI), Z0
+	PREFETCHT0 512(SI) // the column's next 64 rows, which come after 64 rows of all other columns
 	VCMPPD $3, Z0, Z0, K3
 	VCMPPD $0x16, Z24, Z0, K1
 	VMOVDQA64 Z28, Z1
