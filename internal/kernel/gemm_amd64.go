@@ -5,6 +5,8 @@ import (
 	"unsafe"
 )
 
+//go:generate go run gen_net.go
+
 // gemmArgs is what the assembly reads; its field offsets are written there. Strides are in bytes.
 type gemmArgs struct {
 	k          int

@@ -64,7 +64,7 @@ const (
 // Decode reads what Encode wrote.
 func Decode(h model.Header, r io.Reader) (model.Model, error) {
 	a := model.NewArrayReader(r)
-	m := &Model{h: h, nOut: h.NOut(), encoder: &encoder{cols: h.Columns}}
+	m := &Model{h: h, nOut: h.NOut(), encoder: &encoder{cols: h.Columns}, matcher: model.NewMatcher(h.Columns)}
 	cols := len(h.Columns)
 	m.mean, m.scale, m.weight = a.Finite(), a.Finite(), a.FiniteN(cols)
 	m.base = a.Float64s()

@@ -45,18 +45,18 @@ const Family = "mlp"
 type Learner struct {
 	Width      int     `param:"default=96,min=1,max=4096,alias=hidden" doc:"numbers per hidden layer"`
 	Layers     int     `param:"default=2,min=1,max=16" doc:"hidden layers"`
-	Activation int     `param:"default=1,min=1,max=4" doc:"function of hidden layers: 1 ReLU, 2 GELU, 3 tanh, 4 sigmoid"`
-	Members    int     `param:"default=4,min=1,max=64" doc:"networks that are averaged, each trained on other rows"`
-	Epochs     int     `param:"default=40,min=1,max=10000" doc:"the most passes over the rows"`
+	Activation int     `param:"default=2,min=1,max=4" doc:"function of hidden layers: 1 ReLU, 2 GELU, 3 tanh, 4 sigmoid"`
+	Members    int     `param:"default=0,min=0,max=64" doc:"networks that are averaged, each trained on other rows; 0: 8, over 10,000 rows 4"`
+	Epochs     int     `param:"default=0,min=0,max=10000" doc:"the most passes over the rows; 0: 40, over 25,000 rows a million rows' worth, but at least 3"`
 	Patience   int     `param:"default=10,min=1,max=10000" doc:"passes without a smaller loss on held-back rows before training stops"`
 	Batch      int     `param:"default=256,min=1,max=65536" doc:"rows per step; fewer on small tables"`
 	Rate       float64 `param:"default=0.002,min=1e-9,max=10,alias=learning_rate" doc:"the largest step size"`
-	Decay      float64 `param:"default=0.02,min=1e-12,max=100,alias=weight_decay" doc:"weight decay: each step shrinks weights by this times the step size"`
+	Decay      float64 `param:"default=0.2,min=1e-12,max=100,alias=weight_decay" doc:"weight decay: each step shrinks weights by this times the step size"`
 	Dropout    float64 `param:"default=0.15,min=1e-6,max=0.9" doc:"share of hidden numbers that a training step leaves out; below 0.002: none"`
 	Optimizer  int     `param:"default=1,min=1,max=3" doc:"1 AdamW, 2 gradient descent with momentum 0.9, 3 plain gradient descent"`
 	Schedule   int     `param:"default=1,min=1,max=3" doc:"of the step size: 1 half a cosine, 2 halved when the held-back loss stays, 3 constant"`
 	Clip       float64 `param:"default=0,min=0,max=1e6" doc:"the largest norm of a step's gradient; 0: no limit"`
-	Bins       int     `param:"default=16,min=1,max=256" doc:"pieces that a number is cut into"`
+	Bins       int     `param:"default=16,min=1,max=256" doc:"pieces that a number is cut into; fewer where there are more than 48 numbers"`
 	MinCount   int     `param:"default=10,min=1,max=1000000" doc:"levels of a category with less weight than this are taken together"`
 	MaxLevels  int     `param:"default=1000,min=1,max=50000" doc:"the most levels of one category that are told apart"`
 
@@ -91,12 +91,13 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 		return nil, model.ErrNoColumn
 	}
 	d := canonical(cols, inputs, y, w)
+	l, params = l.sized(d, params)
 	e := newEncoder(l, d)
 	h := model.Header{
 		Family: Family, Version: 1, Task: y.Task, Classes: y.Classes, Columns: e.cols, Params: params, Rows: rows,
 		Notes: append(notes, e.notes...),
 	}
-	m := &Model{h: h, encoder: e, nOut: y.NOut(), mean: 0, scale: 1}
+	m := &Model{h: h, encoder: e, nOut: y.NOut(), scale: 1, matcher: model.NewMatcher(e.cols)}
 	t := &training{l: l, m: m, y: make([]float32, len(d.y))}
 	for i, v := range d.y {
 		t.y[i] = float32(v)
@@ -120,6 +121,44 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 	}
 	m.h.Seconds = time.Since(began).Seconds()
 	return m, nil
+}
+
+const (
+	manyMembers, fewMembers, fewMembersRows = 8, 4, 10_000
+	mostEpochs, leastEpochs, epochsRows     = 40, 3, 1_000_000
+	// mostPieces bounds the work on wide tables, whose cost is that of the first layer.
+	mostPieces = 768
+)
+
+// sized settles the parameters that depend on the table.
+func (l Learner) sized(d *data, params []model.Value) (Learner, []model.Value) {
+	n, numbers := len(d.y), 0
+	for _, c := range d.cols {
+		if c.Kind == table.Number {
+			numbers++
+		}
+	}
+	if l.Members == 0 {
+		if l.Members = manyMembers; n > fewMembersRows {
+			l.Members = fewMembers
+		}
+	}
+	if l.Epochs == 0 {
+		l.Epochs = max(leastEpochs, min(mostEpochs, epochsRows/n))
+	}
+	l.Bins = min(l.Bins, max(2, mostPieces/max(1, numbers)))
+	out := append([]model.Value(nil), params...)
+	for i, p := range out {
+		switch p.Name {
+		case "members":
+			out[i].Value = float64(l.Members)
+		case "epochs":
+			out[i].Value = float64(l.Epochs)
+		case "bins":
+			out[i].Value = float64(l.Bins)
+		}
+	}
+	return l, out
 }
 
 // standardise returns mean and deviation, 1 where all values are equal.

@@ -19,6 +19,7 @@ type Model struct {
 	members     []*member // none for a constant
 	base        []float64 // margins of a constant
 	weight      []float64 // importance per column
+	matcher     *model.Matcher
 }
 
 // constant makes the model one that knows no column.
@@ -77,7 +78,7 @@ func (m *Model) pass(c *cells, out []float64) {
 
 // Margin implements [model.Marginer].
 func (m *Model) Margin(x *table.Table) ([]float64, error) {
-	in, err := model.Match(m.h.Columns, x)
+	in, err := m.matcher.Match(x)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,106 @@
+// Command neural measures training steps of internal/net on a table that compare.py wrote, and prints one line of JSON.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"kequn/internal/kernel"
+	"kequn/internal/net"
+)
+
+func main() {
+	dir := flag.String("data", "", "folder with x.f32 (rows × 30, row-major) and y.f32")
+	threads := flag.Int("threads", 2, "goroutines within a layer")
+	steps := flag.Int("steps", 400, "steps per round; the fastest of 5 rounds counts")
+	flag.Parse()
+	if err := run(*dir, *threads, *steps); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+const (
+	columns = 30
+	batch   = 512
+)
+
+func run(dir string, threads, steps int) error {
+	runtime.GOMAXPROCS(threads)
+	x, err := readFloats(filepath.Join(dir, "x.f32"))
+	if err != nil {
+		return err
+	}
+	y, err := readFloats(filepath.Join(dir, "y.f32"))
+	if err != nil {
+		return err
+	}
+	s := kernel.NewStream(1)
+	seq := &net.Sequence{}
+	widths := []int{columns, 256, 128, 1}
+	for k := range 3 {
+		d := net.NewDense("d", widths[k], widths[k+1], 1/math.Sqrt(3), s) // PyTorch's first weights
+		if k == 0 {
+			d.GradFrom = columns
+		}
+		seq.Layers = append(seq.Layers, d)
+		if k < 2 {
+			seq.Layers = append(seq.Layers, &net.Activation{Function: net.ReLU})
+		}
+	}
+	params, o := seq.Params(), &net.Adam{}
+	in, want, grad := net.NewMatrix(batch, columns), make([]float32, batch), net.NewMatrix(batch, 1)
+	bestWall, bestCPU, loss := 0.0, 0.0, 0.0
+	for range 5 {
+		began, cpu := time.Now(), cpuSeconds()
+		loss = 0
+		for range steps {
+			for i := range batch {
+				r := s.Intn(len(y))
+				copy(in.Row(i), x[r*columns:(r+1)*columns])
+				want[i] = y[r]
+			}
+			net.ClearGrads(params)
+			loss += net.BinaryCrossEntropy(seq.Forward(net.Pass{Train: true, Threads: threads}, in), want, nil, grad) / float64(steps)
+			seq.Backward(grad)
+			o.Step(params, 1e-3)
+		}
+		bestWall = max(bestWall, float64(steps)/time.Since(began).Seconds())
+		bestCPU = max(bestCPU, float64(steps)/(cpuSeconds()-cpu))
+	}
+	return json.NewEncoder(os.Stdout).Encode(map[string]any{
+		"system": "kequn " + kernel.InstructionSet(), "threads": threads, "steps_s": bestWall, "steps_cpu_s": bestCPU, "loss": loss,
+	})
+}
+
+func readFloats(path string) ([]float32, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	v := make([]float32, len(b)/4)
+	for i := range v {
+		v[i] = math.Float32frombits(uint32(b[4*i]) | uint32(b[4*i+1])<<8 | uint32(b[4*i+2])<<16 | uint32(b[4*i+3])<<24)
+	}
+	return v, nil
+}
+
+// cpuSeconds returns what all threads of the process have used so far, 0 where the system does not tell.
+func cpuSeconds() float64 {
+	b, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
+		return 0
+	}
+	f := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+	var user, system float64
+	fmt.Sscan(f[11], &user)
+	fmt.Sscan(f[12], &system)
+	return (user + system) / 100 // clock ticks of Linux
+}
