@@ -188,6 +188,7 @@ func (f *fitting) trial(p *points, part []int8, gamma float64, folds int) func(c
 		s := solvers[h*f.k+k]
 		if s == nil {
 			s = newSMO(g, f.targets[k][:p.n], f.epsilon)
+			s.most = searchSteps * p.n
 			solvers[h*f.k+k] = s
 		}
 		held := func(i int) bool { return int(part[i]) == h }
@@ -206,7 +207,10 @@ func (f *fitting) trial(p *points, part []int8, gamma float64, folds int) func(c
 }
 
 // searchTolerance is enough to tell which parameters are better.
-const searchTolerance = 0.01
+const searchTolerance = 0.03
+
+// searchSteps bounds the steps a row that a trial may take: one that needs more has too high a cost for its noise.
+const searchSteps = 20
 
 // loss returns the weighted mean log loss after Platt's scaling, or the mean squared error in units of the outcome's
 // variance, and what each row adds to its sum.

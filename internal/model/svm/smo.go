@@ -29,6 +29,7 @@ type smo struct {
 	addUp     []float64 // up(i) − F, −∞ at the upper bound
 	addDown   []float64 // down(i) − F, +∞ at the lower bound
 	steps     int
+	most      int // steps of one solve; 0: stepsARow for each row
 	truncated bool
 }
 
@@ -92,7 +93,11 @@ const stepsARow = 1000
 // solve steps until max up − min down ≤ tolerance and returns b.
 func (s *smo) solve(ctx context.Context, tolerance float64) (b float64, err error) {
 	i, top := s.top()
-	for most := s.steps + stepsARow*len(s.y) + 10_000; ; s.steps++ {
+	most := s.most
+	if most == 0 {
+		most = stepsARow*len(s.y) + 10_000
+	}
+	for most += s.steps; ; s.steps++ {
 		if s.steps%512 == 0 && ctx.Err() != nil {
 			return 0, ctx.Err()
 		}
