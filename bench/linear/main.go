@@ -46,7 +46,7 @@ func run(dir string, threads int) error {
 	debug.FreeOSMemory()
 	began, cpu := time.Now(), cpuSeconds()
 	// Levels of fewer than 10 rows share a coefficient by default; scikit-learn gives each its own.
-	l := linear.Learner{L2: 1, NoLog: true, MinCount: 1, MaxLevels: 5000, Threads: threads}
+	l := linear.Learner{L2: 1, NoLog: true, Straight: true, MinCount: 1, MaxLevels: 5000, Threads: threads}
 	m, err := l.Fit(context.Background(), x, model.Outcome{Task: kequn.Binary, Y: y}, nil)
 	if err != nil {
 		return err

@@ -115,8 +115,8 @@ func TestEqualColumnsShare(t *testing.T) {
 		t.Error("nothing was learnt")
 	}
 	cols, inputs, _ := model.Inputs(twice, nil)
-	if e := encode(Learner{MinCount: 10, MaxLevels: 100}, cols, inputs, nil).design(2000, 1); e.nDense != 3+2+4+10 {
-		t.Errorf("%d columns are solved for", e.nDense) // numbers, is-missing, levels with missing of two categories
+	if e := encode(Learner{MinCount: 10, MaxLevels: 100}, cols, inputs, nil).design(2000, 1); e.nDense != 3+3+2+4+10 {
+		t.Errorf("%d columns are solved for", e.nDense) // numbers, their bends, is-missing, levels with missing of two categories
 	}
 }
 

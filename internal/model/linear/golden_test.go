@@ -110,7 +110,7 @@ func TestEqualsScikitLearn(t *testing.T) {
 		{"softmax", 1, model.Outcome{Task: kequn.Multiclass, Y: y("kind"), Classes: []string{"a", "b", "c"}}, g.Softmax},
 		{"ridge", 2.5, model.Outcome{Task: kequn.Regression, Y: y("spend")}, g.Ridge},
 	} {
-		got, err := fit(t, linear.Learner{L2: c.l2, NoLog: true}, x, c.y, w).Predict(x)
+		got, err := fit(t, linear.Learner{L2: c.l2, NoLog: true, Straight: true}, x, c.y, w).Predict(x)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -137,7 +137,7 @@ func TestPowersEqualScikitLearn(t *testing.T) {
 		{"gamma", 2, x, more, g.Gamma},
 	} {
 		o := model.Outcome{Task: kequn.Regression, Y: c.y}
-		m := fit(t, linear.Learner{L2: 2.5, Power: c.power, NoLog: true}, c.x, o, w)
+		m := fit(t, linear.Learner{L2: 2.5, Power: c.power, NoLog: true, Straight: true}, c.x, o, w)
 		got, err := m.Predict(c.x)
 		if err != nil {
 			t.Fatal(err)
@@ -173,7 +173,7 @@ func TestNetEqualsScikitLearn(t *testing.T) {
 		{"net logistic", 0.5, 40, numbers, model.Outcome{Task: kequn.Binary, Y: y("bought")}, g.NetLogistic, 1e-6},
 		{"lasso softmax", 1, 12, x, model.Outcome{Task: kequn.Multiclass, Y: y("kind"), Classes: []string{"a", "b", "c"}}, g.LassoSoftmax, 1e-5},
 	} {
-		got, err := fit(t, linear.Learner{L1: c.l1, L2: c.l2, NoLog: true}, c.x, c.y, w).Predict(c.x)
+		got, err := fit(t, linear.Learner{L1: c.l1, L2: c.l2, NoLog: true, Straight: true}, c.x, c.y, w).Predict(c.x)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -197,15 +197,15 @@ func TestCoefficientsEqualStatsmodels(t *testing.T) {
 			near(t, name+" p-values", pValue, p, 1e-6)
 		}
 	}
-	l := linear.Learner{L2: 1e-9, NoLog: true}
+	l := linear.Learner{L2: 1e-9, NoLog: true, Straight: true}
 	check("logit", fit(t, l, x, model.Outcome{Task: kequn.Binary, Y: y("bought")}, y("weight")), g.Logit.Params, g.Logit.BSE, g.Logit.P)
-	check("poisson", fit(t, linear.Learner{L2: 1e-9, NoLog: true, Power: 1}, x.Drop("visits"), model.Outcome{Task: kequn.Regression, Y: y("visits")}, y("weight")), g.Pois.Params, g.Pois.BSE, g.Pois.P)
+	check("poisson", fit(t, linear.Learner{L2: 1e-9, NoLog: true, Straight: true, Power: 1}, x.Drop("visits"), model.Outcome{Task: kequn.Regression, Y: y("visits")}, y("weight")), g.Pois.Params, g.Pois.BSE, g.Pois.P)
 	more := make([]float64, len(g.Amount))
 	for i, v := range g.Amount {
 		more[i] = v + 1
 	}
-	check("tweedie", fit(t, linear.Learner{L2: 1e-9, NoLog: true, Power: 1.5}, x, model.Outcome{Task: kequn.Regression, Y: g.Amount}, y("weight")), g.Twee.Params, g.Twee.BSE, g.Twee.P)
-	check("gamma", fit(t, linear.Learner{L2: 1e-9, NoLog: true, Power: 2}, x, model.Outcome{Task: kequn.Regression, Y: more}, y("weight")), g.Gam.Params, g.Gam.BSE, g.Gam.P)
+	check("tweedie", fit(t, linear.Learner{L2: 1e-9, NoLog: true, Straight: true, Power: 1.5}, x, model.Outcome{Task: kequn.Regression, Y: g.Amount}, y("weight")), g.Twee.Params, g.Twee.BSE, g.Twee.P)
+	check("gamma", fit(t, linear.Learner{L2: 1e-9, NoLog: true, Straight: true, Power: 2}, x, model.Outcome{Task: kequn.Regression, Y: more}, y("weight")), g.Gam.Params, g.Gam.BSE, g.Gam.P)
 	check("ols", fit(t, l, x, model.Outcome{Task: kequn.Regression, Y: y("spend")}, nil), g.OLS.Params, g.OLS.BSE, nil)
 }
 
@@ -282,7 +282,7 @@ func TestWide(t *testing.T) {
 
 func TestRules(t *testing.T) {
 	x, y := people(t)
-	m := fit(t, linear.Learner{}, x, model.Outcome{Task: kequn.Binary, Y: y("bought")}, nil)
+	m := fit(t, linear.Learner{Straight: true}, x, model.Outcome{Task: kequn.Binary, Y: y("bought")}, nil)
 	for _, lang := range []kequn.Lang{kequn.Chinese, kequn.English} {
 		r := m.Rules(lang)
 		if len(r) != 5 {

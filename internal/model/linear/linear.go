@@ -1,7 +1,7 @@
-// Package linear fits weighted sums of columns: ridge regression, logistic regression and its multinomial form.
+// Package linear fits weighted sums of columns: ridge, lasso and logistic regression, its multinomial form, and counts and amounts from Poisson to gamma.
 //
-// How columns enter the sum is in encode.go, their blocks of rows are in design.go, the sums over rows in pass.go, the two solvers in newton.go and lbfgs.go,
-// the choice of the penalty in path.go, and what comes out in model.go and coefficient.go.
+// How columns enter the sum is in encode.go, bend.go and text.go, their blocks of rows are in design.go, the sums over rows in pass.go and power.go, the penalty in
+// penalty.go, the solvers in newton.go, lbfgs.go and net.go, the choice of the penalty in path.go, and what comes out in model.go and coefficient.go.
 package linear
 
 import (
@@ -25,15 +25,17 @@ const Family = "linear"
 //
 //	Σᵢ wᵢ·loss(yᵢ, b + zᵢ·β) + λ/2·‖β‖²
 //
-// where the loss is log(1+eᵐ) − y·m (binary), the cross entropy of the softmax (multiclass) or (y−m)²/2 (regression), and
-// z is the row after encoding: numbers standardised to mean 0 and deviation 1, categories as one 0/1 column per level.
-// b is not penalised. λ = 1 is scikit-learn's C = 1.
+// where the loss is log(1+eᵐ) − y·m (binary), the cross entropy of the softmax (multiclass), (y−m)²/2 (regression) or, with a Power, half of the unit deviance of
+// amounts with a logarithmic link (power.go), and z is the row after encoding: numbers standardised to mean 0 and deviation 1, categories as one 0/1 column
+// per level. b is not penalised. λ = 1 is scikit-learn's C = 1; levels are penalised as penalty.go says. L1 is the share of the penalty that
+// is on absolute values instead (net.go).
 //
 // Encoding. A number that is missing takes the mean, and a 0/1 column says so if that happened in training. A strongly
 // skewed number x enters as sign(x)·log(1+|x|/m), m being the median of its non-zero absolute values, so that one huge
-// value cannot rule the fit (see [encodeNumber] for the rule). Values outside of those seen in training, infinite ones
+// value cannot rule the fit (see [encodeNumber] for the rule). Beside it enters its place among the training values, as far as that tells
+// more (bend.go). Values outside of those seen in training, infinite ones
 // included, count as the nearest seen. Levels of a category with less weight than MinCount share one coefficient; a level
-// never seen is a missing one, and if no value was missing in training it takes the average effect.
+// never seen is a missing one, and if no value was missing in training it takes the average effect. Free text enters as n-grams (text.go).
 //
 // Solver. Newton's method on the normal equations for up to 1000 coefficients; beyond, and for several classes, L-BFGS
 // with the inverse of the first Hessian as its metric. Of many rows, a sample is solved first and all rows start from there.
