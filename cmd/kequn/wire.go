@@ -3,6 +3,7 @@ package main
 import (
 	"kequn/internal/engine/local"
 	"kequn/internal/model"
+	"kequn/internal/model/additive"
 	"kequn/internal/model/gbdt"
 	"kequn/internal/model/ladder"
 	"kequn/internal/model/linear"
@@ -14,9 +15,14 @@ import (
 // learners is the menu: the rungs of the ladder, simplest first.
 var learners = []model.Named{
 	{Name: "linear", Learner: linear.Learner{}},
+	{Name: "rulelist", Learner: tree.RuleList{}},
 	{Name: "tree", Learner: tree.Learner{}},
+	{Name: "additive", Learner: additive.Learner{}},
 	{Name: "forest", Learner: tree.Forest{}},
+	{Name: "extra", Learner: tree.Forest{Extra: true}},
 	{Name: "gbdt", Learner: gbdt.Learner{}},
+	{Name: "gbdt-careful", Learner: gbdt.Careful()},
+	{Name: "gbdt-symmetric", Learner: gbdt.Symmetric()},
 	{Name: "svm", Learner: svm.Learner{}},
 	{Name: "mlp", Learner: neural.Learner{}},
 }
@@ -24,13 +30,15 @@ var learners = []model.Named{
 // decoders read saved models back, by family.
 var decoders = func() map[string]model.Decoder {
 	d := map[string]model.Decoder{
-		ladder.BaseName:   ladder.DecodeBase,
-		linear.Family:     linear.Decode,
-		tree.Family:       tree.Decode,
-		tree.ForestFamily: tree.DecodeForest,
-		gbdt.Name:         gbdt.Decode,
-		svm.Family:        svm.Decode,
-		neural.Family:     neural.Decode,
+		ladder.BaseName:     ladder.DecodeBase,
+		linear.Family:       linear.Decode,
+		tree.Family:         tree.Decode,
+		tree.ForestFamily:   tree.DecodeForest,
+		tree.RuleListFamily: tree.DecodeRuleList,
+		additive.Name:       additive.Decode,
+		gbdt.Name:           gbdt.Decode,
+		svm.Family:          svm.Decode,
+		neural.Family:       neural.Decode,
 	}
 	d[ladder.AutoFamily] = ladder.Decoder(d)
 	return d

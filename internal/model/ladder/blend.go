@@ -9,13 +9,21 @@ import (
 )
 
 // A blend is a weighted mean of members' calibrated scores: of log-odds for probabilities of yes, of values for amounts, of
-// probabilities for several classes. Weights come from greedy selection (Caruana et al., Ensemble Selection from Libraries of
-// Models, 2004): starting from the best member, the member whose addition lowers the loss most is added, members counting as
-// often as they were added.
+// probabilities for several classes. Weights come from bagged greedy selection (Caruana et al., Ensemble Selection from Libraries of
+// Models, 2004; Getting the Most Out of Ensemble Selection, 2006): starting from the best member, the member whose addition lowers
+// the loss most is added, members counting as often as they were added; and that is done many times, each on half of the rows
+// and three quarters of the members, for on few rows one greedy choice is mostly luck. Weights are the mean.
 const (
-	firstVotes = 4  // of the best member, so that another may come in with a fifth
-	blendVotes = 20 // so that the finest weight is a twentieth
-
+	firstVotes = 2    // of the best member
+	blendVotes = 20   // in one selection
+	selections = 20   // how many
+	rowShare   = 0.5  // of each selection
+	rungShare  = 0.75 // of each selection, where there are manyRungs
+	manyRungs  = 4
+	// leastWeight is the weight below which a member is left out: it adds nothing that is worth its training.
+	leastWeight = 0.03
+	// blendRows is the number of rows, about, from which one selection chooses.
+	blendRows = 10_000
 	// blendWorth is how many paired standard errors a blend must save against its best member to be worth its weight.
 	blendWorth = 0.5
 )
@@ -28,87 +36,157 @@ type candidate struct {
 	score []float64          // n×k: log-odds after calibration for binary, else raw
 }
 
-// mix makes scores out of members' sums.
-func (r *Result) mix(sum []float64, total float64, out []float64) {
-	for i, v := range sum {
-		out[i] = v / total
-		if r.Task == kequn.Binary {
-			out[i] = logistic(v / total)
-		}
-	}
-}
-
 // blend chooses weights on the rows. It returns one weight per candidate, summing to 1; only one is not 0 if no blend is worth it.
 func (r *Result) blend(c []candidate, rows []int32) []float64 {
-	n := len(c[0].score)
-	k := r.in.Y.NOut()
-	loss := func(sum []float64, total float64, each []float64) float64 {
-		out := make([]float64, n)
-		r.mix(sum, total, out)
-		all, weight := 0.0, 0.0
-		for i, row := range rows {
-			w := r.weightOf(row)
-			v := r.rowLoss(row, out[i*k:(i+1)*k])
-			if each != nil {
-				each[i] = v
-			}
-			all += w * v
-			weight += w
-		}
-		return all / weight
-	}
-	count := make([]float64, len(c))
-	best, least := 0, math.Inf(1)
+	best, alone := 0, []float64(nil)
+	least := math.Inf(1)
 	for j := range c {
+		each := make([]float64, len(rows))
 		// The simpler one wins where the difference is rounding.
-		if l := loss(c[j].score, 1, nil); l < least*(1-1e-9) {
-			best, least = j, l
+		if l := r.lossOf(c[j].score, 1, rows, each); l < least*(1-1e-9) {
+			best, least, alone = j, l, each
 		}
 	}
-	alone := make([]float64, len(rows))
-	loss(c[best].score, 1, alone)
 	only := make([]float64, len(c))
 	only[best] = 1
 	if len(c) == 1 {
 		return only
 	}
-	sum := make([]float64, n)
-	for i, v := range c[best].score {
+	weight := make([]float64, len(c))
+	picks := make([][]float64, selections)
+	kernel.Parallel(selections, r.o.Threads, 1, func(lo, hi int) {
+		for s := lo; s < hi; s++ {
+			picks[s] = r.selection(c, rows, uint64(s))
+		}
+	})
+	for _, pick := range picks {
+		for j, w := range pick {
+			weight[j] += w / selections
+		}
+	}
+	total := 0.0
+	for j, w := range weight {
+		if w < leastWeight && j != best {
+			weight[j] = 0
+		}
+		total += weight[j]
+	}
+	sum := make([]float64, len(c[0].score))
+	for j := range weight {
+		weight[j] /= total
+		for i, v := range c[j].score {
+			sum[i] += weight[j] * v
+		}
+	}
+	together := make([]float64, len(rows))
+	r.lossOf(sum, 1, rows, together)
+	gap := r.gap(rows, alone, together)
+	if !(gap.Loss > blendWorth*gap.SE) {
+		return only
+	}
+	return weight
+}
+
+// selection is one greedy selection on a draw of the rows and of the candidates.
+func (r *Result) selection(all []candidate, rows []int32, number uint64) []float64 {
+	share := min(rowShare, blendRows/float64(len(rows)))
+	seed := kernel.Mix(r.o.Seed + 11*number + 6)
+	var at, of []int32
+	for i, row := range rows {
+		if unit(seed^r.key(row)) < share {
+			at, of = append(at, int32(i)), append(of, row)
+		}
+	}
+	if len(at) == 0 {
+		for i, row := range rows {
+			at, of = append(at, int32(i)), append(of, row)
+		}
+	}
+	var drawn []int
+	for j, g := range all {
+		if len(all) < manyRungs || unit(seed^kernel.ID(g.rung.named.Name)) < rungShare {
+			drawn = append(drawn, j)
+		}
+	}
+	if len(drawn) == 0 {
+		for j := range all {
+			drawn = append(drawn, j)
+		}
+	}
+	score := make([][]float64, len(drawn))
+	for i, j := range drawn {
+		score[i] = pick(all[j].score, at, r.in.Y.NOut())
+	}
+	best, least := 0, math.Inf(1)
+	for i := range score {
+		if l := r.lossOf(score[i], 1, of, nil); l < least*(1-1e-9) {
+			best, least = i, l
+		}
+	}
+	count := make([]float64, len(all))
+	count[drawn[best]] = firstVotes
+	sum := make([]float64, len(score[best]))
+	for i, v := range score[best] {
 		sum[i] = firstVotes * v
 	}
-	count[best] = firstVotes
-	trial := make([]float64, n)
+	trial := make([]float64, len(sum))
 	total := float64(firstVotes)
 	for total < blendVotes {
 		add, now := -1, least
-		for j := range c {
-			for i, v := range c[j].score {
+		for j := range score {
+			for i, v := range score[j] {
 				trial[i] = sum[i] + v
 			}
-			if l := loss(trial, total+1, nil); l < now-1e-9*math.Abs(now) {
+			if l := r.lossOf(trial, total+1, of, nil); l < now-1e-9*math.Abs(now) {
 				add, now = j, l
 			}
 		}
 		if add < 0 {
 			break
 		}
-		for i, v := range c[add].score {
+		for i, v := range score[add] {
 			sum[i] += v
 		}
-		count[add]++
+		count[drawn[add]]++
 		total++
 		least = now
-	}
-	together := make([]float64, len(rows))
-	loss(sum, total, together)
-	gap := r.gap(rows, alone, together)
-	if !(gap.Loss > blendWorth*gap.SE) {
-		return only
 	}
 	for j := range count {
 		count[j] /= total
 	}
 	return count
+}
+
+// unit spreads a number over [0, 1).
+func unit(x uint64) float64 { return float64(kernel.Mix(x)>>11) / (1 << 53) }
+
+// lossOf is the mean loss of the scores sum/total of the rows; each gets every row's if it is not nil.
+func (r *Result) lossOf(sum []float64, total float64, rows []int32, each []float64) float64 {
+	k := r.in.Y.NOut()
+	all, weight := 0.0, 0.0
+	p := make([]float64, k)
+	for i, row := range rows {
+		w := r.weightOf(row)
+		for c := range p {
+			p[c] = sum[i*k+c] / total
+		}
+		v := 0.0
+		if r.Task == kequn.Binary { // log(1 + e^±m), without the detour over the probability
+			m := p[0]
+			if r.in.Y.Y[row] == 1 {
+				m = -m
+			}
+			v = max(m, 0) + math.Log1p(math.Exp(-math.Abs(m)))
+		} else {
+			v = r.rowLoss(row, p)
+		}
+		if each != nil {
+			each[i] = v
+		}
+		all += w * v
+		weight += w
+	}
+	return all / weight
 }
 
 // chooseAuto makes the line "auto": in each round the blend and its calibration are chosen on inner scores, and applied to the

@@ -15,14 +15,26 @@ const enough = 50_000
 // change how its scores relate to the outcomes and which family wins.
 const innerRows = 40_000
 
-// setHash prepares the choice of rows in large tables. It follows from the rows' values, not from their order.
+// setHash prepares the choice of rows. It follows from the rows' values, not from their order.
 func (r *Result) setHash() {
-	if r.in.X.NRows() > min(enough, innerRows) || len(r.Plan.Heats) > 0 {
-		_, inputs, _ := model.Inputs(r.in.X, nil)
-		if len(inputs.Columns) > 0 {
-			r.hash = model.RowHash(inputs, kernel.Mix(r.o.Seed+3))
-		}
+	if r.in.Group != nil && r.in.X.NRows() <= min(enough, innerRows) && len(r.Plan.Heats) == 0 {
+		return
 	}
+	_, inputs, _ := model.Inputs(r.in.X, nil)
+	if len(inputs.Columns) > 0 {
+		r.hash = model.RowHash(inputs, kernel.Mix(r.o.Seed+3))
+	}
+}
+
+// key is a number of the row that follows from its values, or from whose row it is.
+func (r *Result) key(row int32) uint64 {
+	switch {
+	case r.in.Group != nil:
+		return kernel.Mix(uint64(r.in.Group[row]))
+	case r.hash != nil:
+		return r.hash[row]
+	}
+	return kernel.Mix(uint64(row)) // no columns: nothing else tells rows apart
 }
 
 // enoughOf returns a test that keeps about enough of n rows: all where there are no more.

@@ -174,13 +174,7 @@ func (r *Result) draw(rows []int32, n int, salt uint64) []int32 {
 	seed := kernel.Mix(r.o.Seed + salt)
 	var kept []int32
 	for _, row := range rows {
-		key := uint64(0)
-		if r.in.Group != nil {
-			key = kernel.Mix(uint64(r.in.Group[row]))
-		} else {
-			key = r.hash[row]
-		}
-		if kernel.Mix(seed^key) <= limit {
+		if kernel.Mix(seed^r.key(row)) <= limit {
 			kept = append(kept, row)
 		}
 	}

@@ -38,17 +38,17 @@ type trait struct {
 // traits are in the order of worth: what is tried first where time is short.
 var traits = []trait{
 	{name: BaseName, cell: 0.001, simple: true},
-	{name: "linear", once: 0.003, cell: 0.3, bytes: 16, class: true, simple: true},
-	{name: "gbdt", once: 0.02, cell: 0.9, bytes: 6, class: true, boost: true},
-	{name: "additive", once: 0.1, cell: 6, bytes: 8, class: true},
-	{name: "gbdt-slow", once: 0.1, cell: 5, bytes: 6, class: true, boost: true},
-	{name: "gbdt-symmetric", once: 0.1, cell: 5, bytes: 6, class: true, boost: true},
+	{name: "linear", once: 0.01, cell: 0.5, bytes: 16, class: true, simple: true},
+	{name: "gbdt", once: 0.02, cell: 0.5, bytes: 6, class: true, boost: true},
+	{name: "gbdt-symmetric", once: 0.3, cell: 5, bytes: 6, class: true, boost: true},
+	{name: "additive", once: 0.15, cell: 6, bytes: 8, class: true},
 	{name: "forest", once: 0.1, cell: 6, bytes: 8},
-	{name: "mlp", once: 0.2, cell: 10, bytes: 12, deep: true},
-	{name: "svm", once: 0.05, cell: 1, square: 0.05, bytes: 12, class: true},
-	{name: "extra", once: 0.1, cell: 4, bytes: 8},
+	{name: "gbdt-careful", once: 0.2, cell: 3.5, bytes: 6, class: true, boost: true},
+	{name: "mlp", once: 0.2, cell: 8, bytes: 12, deep: true},
+	{name: "svm", once: 0.1, cell: 1, square: 0.08, bytes: 12, class: true},
+	{name: "extra", once: 0.1, cell: 5, bytes: 8},
 	{name: "tree", once: 0.01, cell: 0.4, bytes: 8, simple: true},
-	{name: "rulelist", once: 0.02, cell: 2, bytes: 8, simple: true},
+	{name: "rulelist", once: 0.02, cell: 1, bytes: 8, simple: true},
 }
 
 // traitOf returns what is known of a family, something middling where nothing is.
