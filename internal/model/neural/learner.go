@@ -36,7 +36,7 @@ const Family = "mlp"
 // Rows are sorted by their values' hash first, and equal ones become one of their summed weight: so the order of rows does not
 // matter although training takes one batch after the other.
 //
-// Time is about 6·(rows·epochs)·(weights) multiplications per member; members are trained on different goroutines. The same bytes for any
+// Time is about 3·(rows·epochs)·(weights) multiplications per member; members are trained on different goroutines. The same bytes for any
 // number of threads and with each of kernel's instruction sets.
 //
 // References: Gorishniy, Rubachev, Babenko, On Embeddings for Numerical Features in Tabular Deep Learning, 2022 (the piecewise linear
