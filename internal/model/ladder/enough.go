@@ -20,7 +20,7 @@ func (r *Result) setHash() {
 	if r.in.Group != nil && r.in.X.NRows() <= min(enough, innerRows) && len(r.Plan.Heats) == 0 {
 		return
 	}
-	_, inputs, _ := model.Inputs(r.in.X, nil)
+	_, inputs, _ := model.TextInputs(r.in.X, nil)
 	if len(inputs.Columns) > 0 {
 		r.hash = model.RowHash(inputs, kernel.Mix(r.o.Seed+3))
 	}

@@ -13,7 +13,7 @@ type Facts struct {
 	Task    kequn.Task `json:"task"`
 	Classes int        `json:"classes,omitempty"` // multiclass
 	Rows    int        `json:"rows"`              // training rows of the largest round
-	Columns int        `json:"columns"`
+	Columns int        `json:"columns"` // free text counts as many
 	Texts   int        `json:"texts,omitempty"` // of them free text
 	Rarer   int        `json:"rarer,omitempty"` // binary: training rows of the rarer class
 	Threads int        `json:"threads"`
@@ -93,6 +93,8 @@ const (
 	deepFrom = 2000
 	// kernelUpTo is the number of training rows up to which a kernel machine is tried: its time grows with their square.
 	kernelUpTo = 10_000
+	// textColumns is how many columns a column of free text costs.
+	textColumns = 30
 	// manyClasses is the number of classes above which families that fit one function per class are left out.
 	manyClasses = 30
 )
@@ -165,7 +167,7 @@ func text(zh, en string, a ...any) Text {
 
 // factsOf gathers what the policy wants to know.
 func factsOf(in Input, o Options) Facts {
-	f := Facts{Task: in.Y.Task, Columns: len(in.X.Columns), Threads: threadsOf(o), Seconds: o.Budget.Seconds(), Memory: o.Memory}
+	f := Facts{Task: in.Y.Task, Threads: threadsOf(o), Seconds: o.Budget.Seconds(), Memory: o.Memory}
 	if in.Y.Task == kequn.Multiclass {
 		f.Classes = in.Y.NOut()
 	}
@@ -173,8 +175,10 @@ func factsOf(in Input, o Options) Facts {
 		f.Rows = max(f.Rows, len(r.Train))
 	}
 	for _, c := range in.X.Columns {
+		f.Columns++
 		if c.Kind == table.Text {
 			f.Texts++
+			f.Columns += textColumns - 1
 		}
 	}
 	if in.Y.Task == kequn.Binary {

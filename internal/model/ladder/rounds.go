@@ -61,7 +61,7 @@ func Folds(x *table.Table, y model.Outcome, group []int64, k int, seed uint64) [
 		}
 		return fold
 	}
-	_, inputs, _ := model.Inputs(x, nil)
+	_, inputs, _ := model.TextInputs(x, nil)
 	hash := make([]uint64, len(y.Y))
 	if len(inputs.Columns) > 0 {
 		hash = model.RowHash(inputs, seed)
