@@ -13,9 +13,9 @@ type Facts struct {
 	Task    kequn.Task `json:"task"`
 	Classes int        `json:"classes,omitempty"` // multiclass
 	Rows    int        `json:"rows"`              // training rows of the largest round
-	Columns int        `json:"columns"` // free text counts as many
-	Texts   int        `json:"texts,omitempty"` // of them free text
-	Rarer   int        `json:"rarer,omitempty"` // binary: training rows of the rarer class
+	Columns int        `json:"columns"`           // free text counts as many
+	Texts   int        `json:"texts,omitempty"`   // of them free text
+	Rarer   int        `json:"rarer,omitempty"`   // binary: training rows of the rarer class
 	Threads int        `json:"threads"`
 	Seconds float64    `json:"seconds,omitempty"` // time given; 0: no limit
 	Memory  int64      `json:"memory,omitempty"`  // bytes that may be used; 0: no limit
@@ -76,6 +76,9 @@ func worth(name string) int {
 // seconds estimates one fit on one processor.
 func (t trait) seconds(rows, cols, classes int) float64 {
 	n := float64(rows)
+	if t.square > 0 && rows > kernelUpTo { // over landmarks
+		return t.once + 4*t.cell*n*float64(cols)/1e6
+	}
 	s := t.once + t.cell*n*float64(cols)/1e6 + t.square*n*n/1e6
 	if t.class && classes > 2 {
 		s *= float64(classes)
@@ -91,7 +94,8 @@ const (
 	// deepFrom is the number of training rows from which networks are tried: below, trees and straight lines win on tables
 	// (Grinsztajn et al., 2022; Shwartz-Ziv, Armon, 2022).
 	deepFrom = 2000
-	// kernelUpTo is the number of training rows up to which a kernel machine is tried: its time grows with their square.
+	// kernelUpTo is the number of training rows up to which a kernel machine is tried: the time of an exact one grows with their
+	// square, and above an approximate one was behind trees on every table of the bench.
 	kernelUpTo = 10_000
 	// textColumns is how many columns a column of free text costs.
 	textColumns = 30
@@ -142,7 +146,7 @@ func judgeFamily(f Facts, t trait, names []string, asked bool) (rule string, why
 	case t.deep && f.Rows < deepFrom:
 		return no("size", "%d 行不足以训练神经网络（至少 %d 行）", "%d rows are too few for a network (from %d on)", f.Rows, deepFrom)
 	case t.square > 0 && f.Rows > kernelUpTo:
-		return no("size", "%d 行对核方法过多（至多 %d 行）", "%d rows are too many for a kernel machine (up to %d)", f.Rows, kernelUpTo)
+		return no("size", "%d 行对精确的核方法过多（至多 %d 行），近似的不如树", "%d rows are too many for an exact kernel machine (up to %d), and trees beat an approximate one", f.Rows, kernelUpTo)
 
 	case f.Memory > 0 && t.bytes*float64(f.Rows)*float64(f.Columns) > 0.6*float64(f.Memory):
 		return no("compute", "需要约 %.0f MB 内存，超出许可", "would need about %.0f MB of memory, more than is allowed", t.bytes*float64(f.Rows)*float64(f.Columns)/1e6)
