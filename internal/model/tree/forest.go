@@ -39,7 +39,7 @@ const ForestFamily = "forest"
 // Reference: Breiman, Random Forests (2001); Geurts, Ernst, Wehenkel, Extremely Randomized Trees (2006); Wright, König, Splitting on
 // Categorical Predictors in Random Forests (2019); Agarwal et al., Hierarchical Shrinkage (2022).
 type Forest struct {
-	Trees     int     `param:"default=300,min=1,max=10000,alias=n_estimators" doc:"how many trees"`
+	Trees     int     `param:"default=250,min=1,max=10000,alias=n_estimators" doc:"how many trees"`
 	MinLeaf   float64 `param:"default=5,min=1,max=1e9,alias=min_samples_leaf" doc:"the least draws in a leaf"`
 	MaxDepth  int     `param:"default=60,min=1,max=200,alias=max_depth" doc:"the most questions from the root to a leaf"`
 	Columns   int     `param:"default=0,min=0,max=1000000,alias=max_features" doc:"columns that a question is chosen from; 0: 1.5 times the root of their number, for amounts a third, for extra trees half"`
@@ -50,8 +50,8 @@ type Forest struct {
 	Threads int // 0: all processors
 }
 
-// mostLeaves bounds the leaves of a tree: on large tables the least leaf is a share of the draws. Six million leaves of 300 trees take
-// about 400 MB; smoothing has long made leaves of so few rows say little of their own.
+// mostLeaves bounds the leaves of a tree: on large tables the least leaf is a share of the draws. Five million leaves of 250 trees take
+// about 350 MB; smoothing has long made leaves of so few rows say little of their own.
 const mostLeaves = 20_000
 
 // Name returns "forest".
