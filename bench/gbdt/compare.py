@@ -2,6 +2,7 @@
 
   python compare.py                    tables "numbers" and "mixed", 1 million rows, 2 threads, 3 rounds
   python compare.py --rows 200000 --rounds 1 --threads 2 --tables mixed
+  python compare.py --symmetric        symmetric trees beside CatBoost's (pip install catboost; table "numbers" only)
   python compare.py --parity           10 training sets that differ in 4 % of the rows: paired differences of AUC
 
 Needs lightgbm, numpy, scikit-learn and Go; run it in this folder. Tables go to a temporary folder.
@@ -80,6 +81,31 @@ def lightgbm(dir, threads, quantized, skip):
                           log_loss=log_loss(y[t:], pr), predict_rows_s=len(pr) / scored, attribute_rows_s=len(few) / shap, loaded_mb=round(base), peak_mb=round(peak))))
 
 
+def catboost(dir, threads):
+    import numpy as np
+    from catboost import CatBoostClassifier, Pool
+    from catboost import __version__ as version
+    from sklearn.metrics import log_loss, roc_auc_score
+    m = json.load(open(f"{dir}/meta.json"))
+    X = np.ascontiguousarray(np.fromfile(f"{dir}/x.f32", np.float32).reshape(len(m["levels"]), m["rows"]).T)
+    y, t = np.fromfile(f"{dir}/y.f32", np.float32), m["train"]
+    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    b = CatBoostClassifier(iterations=100, learning_rate=0.1, depth=6, l2_leaf_reg=3, random_strength=0, bootstrap_type="No", score_function="L2",
+                           leaf_estimation_iterations=1, border_count=254, thread_count=threads, verbose=False, allow_writing_files=False)
+    t0, c0 = time.perf_counter(), time.process_time()
+    b.fit(X[:t], y[:t])
+    fit, cpu = time.perf_counter() - t0, time.process_time() - c0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    pr = b.predict_proba(X[t:], thread_count=threads)[:, 1]
+    scored = 1e9
+    for _ in range(3):
+        t0 = time.perf_counter(); b.predict(X[t:], prediction_type="RawFormulaVal", thread_count=threads); scored = min(scored, time.perf_counter() - t0)
+    few = Pool(X[t:t + 10000])
+    t0 = time.perf_counter(); b.get_feature_importance(few, type="ShapValues", thread_count=threads); shap = time.perf_counter() - t0
+    print(json.dumps(dict(system="catboost " + version, threads=threads, fit_s=fit, fit_cpu_s=cpu, auc=roc_auc_score(y[t:], pr), log_loss=log_loss(y[t:], pr),
+                          predict_rows_s=len(pr) / scored, attribute_rows_s=10000 / shap, loaded_mb=round(base), peak_mb=round(peak))))
+
+
 def measure(cmd):
     out = subprocess.run(cmd, capture_output=True, text=True)
     if out.returncode:
@@ -94,17 +120,23 @@ def main():
     a.add_argument("--threads", type=int, default=2)
     a.add_argument("--tables", default="numbers,mixed")
     a.add_argument("--parity", action="store_true")
+    a.add_argument("--symmetric", action="store_true")
     a.add_argument("--lightgbm", nargs=4)
+    a.add_argument("--catboost", nargs=2)
     a = a.parse_args()
     if a.lightgbm:
         dir, threads, quantized, skip = a.lightgbm
         return lightgbm(dir, int(threads), quantized == "1", int(skip))
+    if a.catboost:
+        return catboost(a.catboost[0], int(a.catboost[1]))
     with tempfile.TemporaryDirectory() as tmp:
         exe = f"{tmp}/kequn-gbdt"
         subprocess.run(["go", "build", "-o", exe, "."], cwd=HERE, check=True)
         ours = lambda dir, skip=0: measure([exe, "-data", dir, "-threads", str(a.threads), "-skip", str(skip)])
+        symmetric = lambda dir: measure([exe, "-data", dir, "-threads", str(a.threads), "-symmetric"])
+        cat = lambda dir: measure([sys.executable, os.path.abspath(__file__), "--catboost", dir, str(a.threads)])
         theirs = lambda dir, q=0, skip=0: measure([sys.executable, os.path.abspath(__file__), "--lightgbm", dir, str(a.threads), str(q), str(skip)])
-        for name in a.tables.split(","):
+        for name in ["numbers"] if a.symmetric else a.tables.split(","):
             dir = f"{tmp}/{name}"
             os.mkdir(dir)
             make(name, a.rows, dir)
@@ -117,17 +149,17 @@ def main():
                     print(f"  {name} without the first {skip} rows: AUC {g['auc']:.5f}, LightGBM {l['auc']:.5f}", flush=True)
                 print(f"{name}: mean difference of AUC {statistics.mean(d):+.5f} ± {statistics.stdev(d) / len(d) ** .5:.5f} (standard error, 10 pairs)\n", flush=True)
                 continue
-            runs = [(ours(dir), theirs(dir), theirs(dir, 1)) for _ in range(a.rounds)]
+            runs = [(symmetric(dir), cat(dir)) if a.symmetric else (ours(dir), theirs(dir), theirs(dir, 1)) for _ in range(a.rounds)]
             print(f"**{name}**, {a.rows:,} rows × 28 columns, {a.threads} threads\n")
             print("| system | fit s | CPU s | AUC | log loss | scored rows/s | explained rows/s | peak MB (before the fit) |\n|---|---|---|---|---|---|---|---|")
             for rs in zip(*runs):
                 r = min(rs, key=lambda r: r["fit_s"])
                 print(f"| {r['system']} | {r['fit_s']:.2f} | {min(q['fit_cpu_s'] for q in rs):.2f} | {r['auc']:.4f} | {r['log_loss']:.4f} | {max(q['predict_rows_s'] for q in rs):,.0f} | "
                       f"{max(q['attribute_rows_s'] for q in rs):,.0f} | {r['peak_mb']:.0f} ({r['loaded_mb']:.0f}) |")
-            for k, what in ((1, "default"), (2, "quantized")):
+            for k, what in [(1, "CatBoost")] if a.symmetric else [(1, "LightGBM default"), (2, "LightGBM quantized")]:
                 ratio = [r[k]["fit_s"] / r[0]["fit_s"] for r in runs]
                 cpu = statistics.median(r[k]["fit_cpu_s"] / r[0]["fit_cpu_s"] for r in runs)
-                print(f"\nLightGBM {what} takes {statistics.median(ratio):.2f} × the time of kequn (median of {len(ratio)} rounds: {', '.join(f'{q:.2f}' for q in ratio)}); {cpu:.2f} × the processor time.")
+                print(f"\n{what} takes {statistics.median(ratio):.2f} × the time of kequn (median of {len(ratio)} rounds: {', '.join(f'{q:.2f}' for q in ratio)}); {cpu:.2f} × the processor time.")
             print(flush=True)
 
 
