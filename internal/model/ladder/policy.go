@@ -2,6 +2,7 @@ package ladder
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"kequn"
@@ -26,7 +27,7 @@ type Facts struct {
 type trait struct {
 	name   string
 	once   float64 // seconds per fit, however small
-	cell   float64 // seconds per million rows × columns
+	cell   float64 // seconds of the first million rows × columns; more cost a little less each
 	square float64 // seconds per million squared rows
 	bytes  float64 // memory per row × column while it is fitted
 	class  bool    // several classes cost several times
@@ -38,17 +39,17 @@ type trait struct {
 // traits are in the order of worth: what is tried first where time is short.
 var traits = []trait{
 	{name: BaseName, cell: 0.001, simple: true},
-	{name: "linear", once: 0.01, cell: 0.5, bytes: 16, class: true, simple: true},
-	{name: "gbdt", once: 0.02, cell: 0.5, bytes: 6, class: true, boost: true},
-	{name: "gbdt-symmetric", once: 0.3, cell: 5, bytes: 6, class: true, boost: true},
-	{name: "additive", once: 0.15, cell: 6, bytes: 8, class: true},
-	{name: "forest", once: 0.1, cell: 6, bytes: 8},
-	{name: "gbdt-careful", once: 0.2, cell: 3.5, bytes: 6, class: true, boost: true},
-	{name: "mlp", once: 0.2, cell: 8, bytes: 12, deep: true},
-	{name: "svm", once: 0.1, cell: 1, square: 0.08, bytes: 12, class: true},
-	{name: "extra", once: 0.1, cell: 5, bytes: 8},
-	{name: "tree", once: 0.01, cell: 0.4, bytes: 8, simple: true},
-	{name: "rulelist", once: 0.02, cell: 1, bytes: 8, simple: true},
+	{name: "linear", once: 0.02, cell: 0.35, bytes: 16, class: true, simple: true},
+	{name: "gbdt", once: 0.06, cell: 0.4, bytes: 6, class: true, boost: true},
+	{name: "gbdt-symmetric", once: 0.55, cell: 3.8, bytes: 6, class: true, boost: true},
+	{name: "additive", once: 0.1, cell: 4.3, bytes: 8, class: true},
+	{name: "gbdt-careful", once: 0.25, cell: 3.1, bytes: 6, class: true, boost: true},
+	{name: "mlp", once: 0.15, cell: 6, bytes: 12, deep: true},
+	{name: "forest", once: 0.05, cell: 4.3, bytes: 8},
+	{name: "svm", once: 0.05, cell: 1, square: 0.035, bytes: 12, class: true},
+	{name: "extra", once: 0.05, cell: 4.4, bytes: 8},
+	{name: "tree", once: 0.02, cell: 0.35, bytes: 8, simple: true},
+	{name: "rulelist", once: 0.15, cell: 0.8, bytes: 8, simple: true},
 }
 
 // traitOf returns what is known of a family, something middling where nothing is.
@@ -76,10 +77,11 @@ func worth(name string) int {
 // seconds estimates one fit on one processor.
 func (t trait) seconds(rows, cols, classes int) float64 {
 	n := float64(rows)
+	cells := t.cell * math.Pow(n*float64(cols)/1e6, 0.9)
+	s := t.once + cells + t.square*n*n/1e6
 	if t.square > 0 && rows > kernelUpTo { // over landmarks
-		return t.once + 4*t.cell*n*float64(cols)/1e6
+		s = t.once + 4*cells
 	}
-	s := t.once + t.cell*n*float64(cols)/1e6 + t.square*n*n/1e6
 	if t.class && classes > 2 {
 		s *= float64(classes)
 	}
@@ -93,7 +95,7 @@ const (
 	few = 30
 	// deepFrom is the number of training rows from which networks are tried: below, trees and straight lines win on tables
 	// (Grinsztajn et al., 2022; Shwartz-Ziv, Armon, 2022).
-	deepFrom = 2000
+	deepFrom = 500
 	// kernelUpTo is the number of training rows up to which a kernel machine is tried: the time of an exact one grows with their
 	// square, and above an approximate one was behind trees on every table of the bench.
 	kernelUpTo = 10_000
