@@ -17,7 +17,7 @@ import (
 const AutoFamily = "auto"
 
 // Choice is the model that the ladder hands over: one or several members, each with its calibration, blended on the margin, and the
-// whole's calibration. What it can explain is its main member, the one with most weight: contributions add up to that
+// whole's calibration. What it can explain is its main member (see [Choice.Main]): contributions add up to that
 // member's margin, before calibration and blending.
 type Choice struct {
 	h           model.Header
@@ -63,11 +63,12 @@ func (c *Choice) Members() ([]model.Model, []Share) {
 	return slices.Clone(c.members), shares
 }
 
-// Main returns the member with most weight, the one that explains.
+// Main returns the member that explains: the one with most weight among those whose contributions are quick and exact, or, where
+// there is none, the one with most weight.
 func (c *Choice) Main() model.Model {
-	best := 0
+	best := -1
 	for i, w := range c.weights {
-		if w > c.weights[best] {
+		if best < 0 || traitOf(c.names[best]).mute && !traitOf(c.names[i]).mute || w > c.weights[best] && traitOf(c.names[i]).mute == traitOf(c.names[best]).mute {
 			best = i
 		}
 	}

@@ -34,6 +34,7 @@ type trait struct {
 	simple bool    // few numbers, learnt from few rows
 	deep   bool    // many numbers, learnt from many rows
 	boost  bool    // a kind of gradient boosting
+	mute   bool    // its contributions are slow, or not of the model's own parts: another member explains a blend
 }
 
 // traits are in the order of worth: what is tried first where time is short.
@@ -44,10 +45,10 @@ var traits = []trait{
 	{name: "gbdt-symmetric", once: 0.55, cell: 3.8, bytes: 6, class: true, boost: true},
 	{name: "additive", once: 0.1, cell: 4.3, bytes: 8, class: true},
 	{name: "gbdt-careful", once: 0.25, cell: 3.1, bytes: 6, class: true, boost: true},
-	{name: "mlp", once: 0.15, cell: 6, bytes: 12, deep: true},
-	{name: "forest", once: 0.05, cell: 4.3, bytes: 8},
-	{name: "svm", once: 0.05, cell: 1, square: 0.035, bytes: 12, class: true},
-	{name: "extra", once: 0.05, cell: 4.4, bytes: 8},
+	{name: "mlp", once: 0.15, cell: 6, bytes: 12, deep: true, mute: true},
+	{name: "forest", once: 0.05, cell: 4.3, bytes: 8, mute: true},
+	{name: "svm", once: 0.05, cell: 1, square: 0.035, bytes: 12, class: true, mute: true},
+	{name: "extra", once: 0.05, cell: 4.4, bytes: 8, mute: true},
 	{name: "tree", once: 0.02, cell: 0.35, bytes: 8, simple: true},
 	{name: "rulelist", once: 0.15, cell: 0.8, bytes: 8, simple: true},
 }
