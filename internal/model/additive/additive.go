@@ -37,7 +37,7 @@ const Name = "additive"
 // Learner fits shape functions. Its zero value works.
 type Learner struct {
 	Sweeps int     `param:"default=2000,min=1,max=100000,alias=max_rounds" doc:"the most sweeps over all columns; fewer where held-out rows say so"`
-	Rate   float64 `param:"default=0.1,min=0.000001,max=1,alias=learning_rate" doc:"how much of each step is added to a shape"`
+	Rate   float64 `param:"default=0.05,min=0.000001,max=1,alias=learning_rate" doc:"how much of each step is added to a shape"`
 	Bins   int     `param:"default=255,min=2,max=255,alias=max_bins" doc:"the most steps of a shape; the rarest of more levels are pooled"`
 
 	Pairs    int `param:"default=0,min=-1,max=10000,alias=interactions" doc:"how many pairs of columns have a grid: 0 chooses by the number of columns, -1 is none"`
@@ -46,7 +46,7 @@ type Learner struct {
 	Bags     int `param:"default=0,min=0,max=100,alias=outer_bags" doc:"models that are averaged, each stopped by rows it does not see; 0 chooses by the number of rows"`
 	Patience int `param:"default=30,min=1,max=100000,alias=early_stopping_rounds" doc:"sweeps without a lower loss on held-out rows before boosting ends"`
 
-	MinRows        float64 `param:"default=4,min=1,max=1000000000,alias=min_samples_leaf" doc:"the least weight of rows in a leaf"`
+	MinRows        float64 `param:"default=10,min=1,max=1000000000,alias=min_samples_leaf" doc:"the least weight of rows in a leaf"`
 	L2             float64 `param:"default=0,min=0,max=1000000000,alias=reg_lambda" doc:"penalty on the square of leaf values"`
 	CategorySmooth float64 `param:"default=10,min=0.000001,max=1000000000,alias=cat_smooth" doc:"penalty on the square of what a level, or the lack of a value, is worth; small levels move slowly"`
 

@@ -2,7 +2,6 @@ package additive
 
 import (
 	"context"
-	"fmt"
 	"math"
 
 	"kequn/internal/kernel"
@@ -39,6 +38,7 @@ type bag struct {
 	up      [][]float32 // per output: the last updates of a block
 	pending *block      // whose updates the training rows have not seen yet
 
+	stage *stage
 	shape [][][]float64   // shape[term][output][cell], of the stage under way
 	best  [][][]float64   // the same at the best sweep so far
 	fits  [][][][]float64 // best, of every stage so far
@@ -61,8 +61,18 @@ func bagsFor(rows int) int {
 }
 
 const (
-	fewestParts = 8 // a bag holds out an eighth of the rows or less
-	stride      = 5 // sweeps between two looks at the rows held out
+	fewestParts = 8    // a bag holds out an eighth of the rows or less
+	stride      = 5    // sweeps between two looks at the rows held out
+	tolerance   = 5e-5 // a lower loss by less, relative, is taken but not waited for
+
+	// Steps grow as a stage goes on: the first sweeps are where little data stops, and many sweeps are needed only where
+	// much data bears large steps. Above mostRate, 8 equal columns of a block would together go too far (8·¼ = 2).
+	rateGrowth = 1.1 // per stride
+	mostRate   = 0.24
+	pairRate   = 0.4 // of the rate of columns: there are more pairs, and more noise in them
+	pairRows   = 2   // times MinRows are in a quarter at least
+
+	doubt = 2 // how often the gain of a step must exceed that of noise in the second half of a stage; below, it is left out
 )
 
 func newBooster(ctx context.Context, l Learner, n int, inputs *table.Table, bins *treekit.Bins, y model.Outcome, w []float64, used []int) *booster {
@@ -94,66 +104,121 @@ func (b *booster) run() error {
 		b.bags = append(b.bags, g)
 	}
 	b.columns = columnStage(b.bins, b.used, b.rows, b.threads)
-	if err := b.boost(b.columns, "columns"); err != nil {
-		return err
-	}
-	if n := b.nPairs(); n > 0 {
-		b.each(func(g *bag, _ int) { b.rescore(g, b.columns) })
-		if err := b.addPairs(n); err != nil {
-			return err
-		}
-	}
-	return b.ctx.Err()
-}
-
-// boost runs sweeps over the stage's terms until the loss of the rows held out falls no more, and leaves every bag as it was
-// when the loss was least.
-func (b *booster) boost(s *stage, what string) error {
-	if len(s.terms) == 0 {
+	if len(b.used) == 0 {
 		return b.ctx.Err()
 	}
+	if _, err := b.boost(func(*bag) *stage { return b.columns }, course{}); err != nil {
+		return err
+	}
+	b.keep()
+	if n := b.nPairs(); n > 0 {
+		return b.addPairs(n)
+	}
+	return nil
+}
+
+// course says for how many sweeps a stage is boosted: all terms, then only those that stand out.
+type course struct{ all, strong int }
+
+// boost runs sweeps over the stage's terms until the loss of the rows held out falls no more, first over all terms and then
+// over those that stand out from noise, and leaves every bag as it was when the loss was least. A course that is given is
+// followed without a look at that loss.
+func (b *booster) boost(stageOf func(*bag) *stage, given course) (course, error) {
 	outputs := b.objective.outputs()
 	losses := make([]int64, len(b.bags))
-	b.each(func(g *bag, worker int) {
-		g.shape, g.best = newShapes(s, outputs), newShapes(s, outputs)
-		g.weight = make([][]float64, len(s.terms))
-		for t := range s.terms {
-			g.weight[t] = s.weights(t, g.part, b.rows.unit)
+	b.each(func(g *bag, _ int) {
+		g.stage = stageOf(g)
+		g.shape, g.best = newShapes(g.stage, outputs), newShapes(g.stage, outputs)
+		g.weight = make([][]float64, len(g.stage.terms))
+		for t := range g.weight {
+			g.weight[t] = g.stage.weights(t, g.part, b.rows.unit)
 		}
 		g.pending = nil
-		for k := range g.up {
-			clear(g.up[k])
-		}
 		losses[g.part] = b.loss(g)
 	})
-	best, bestSweep := sum(losses), 0
-	sweep := 0
-	for sweep < b.l.Sweeps {
-		n := min(stride, b.l.Sweeps-sweep)
-		b.each(func(g *bag, worker int) {
-			for range n {
-				b.sweep(g, s, worker)
-			}
-			losses[g.part] = b.loss(g)
-		})
-		if err := b.ctx.Err(); err != nil {
-			return err
-		}
-		sweep += n
-		if loss := sum(losses); loss < best || b.heldOut() == 0 {
-			best, bestSweep = loss, sweep
-			for _, g := range b.bags {
-				copyShapes(g.best, g.shape)
-			}
-		} else if sweep-bestSweep >= b.l.Patience {
-			break
+	follow := given != course{}
+	if !follow {
+		given = course{b.l.Sweeps, b.l.Sweeps}
+		if b.heldOut() == 0 {
+			given = course{min(b.l.Patience, b.l.Sweeps), 0}
+			follow = true
 		}
 	}
-	b.notes = append(b.notes, fmt.Sprintf("%s: %d sweeps", what, bestSweep))
-	b.each(func(g *bag, worker int) {
+	rate := b.l.Rate
+	if b.bags[0].stage.cells == pairCells {
+		rate *= pairRate
+	}
+	best := sum(losses)
+	phase := func(sweeps int, doubt float64) (bestSweep int, err error) {
+		last := 0 // sweep of the last gain that is worth the time
+		for sweep := 0; sweep < sweeps && (follow || sweep-last < b.l.Patience); {
+			n := min(stride, sweeps-sweep)
+			noise := doubt * b.noise(sum(losses))
+			b.each(func(g *bag, worker int) {
+				st := b.steppers[worker]
+				st.rate, st.noise, st.minRows = rate, noise, b.l.MinRows
+				if g.stage.cells == pairCells {
+					st.minRows *= pairRows
+				}
+				for range n {
+					b.sweep(g, worker)
+				}
+				losses[g.part] = b.loss(g)
+			})
+			if err := b.ctx.Err(); err != nil {
+				return 0, err
+			}
+			sweep += n
+			rate = min(mostRate, rate*rateGrowth)
+			if loss := sum(losses); loss < best || follow {
+				if float64(best-loss) > tolerance*float64(best) {
+					last = sweep
+				}
+				best, bestSweep = loss, sweep
+				for _, g := range b.bags {
+					copyShapes(g.best, g.shape)
+				}
+			}
+		}
+		b.each(func(g *bag, _ int) {
+			copyShapes(g.shape, g.best)
+			b.rescore(g)
+		})
+		return bestSweep, b.ctx.Err()
+	}
+	var took course
+	var err error
+	if took.all, err = phase(given.all, 0); err != nil {
+		return took, err
+	}
+	took.strong, err = phase(given.strong, doubt)
+	return took, err
+}
+
+// noise returns the mean gain of a tree of two leaves where there is nothing to find. As gains are twice the logarithm of a
+// likelihood ratio, it is 1, but for squares, whose unit is the variance of what is left: that of the rows held out.
+func (b *booster) noise(loss int64) float64 {
+	if _, ok := b.objective.(*squares); !ok {
+		return 1
+	}
+	weight := 0.0
+	for i := range b.heldOut() {
+		weight += b.rows.weight(i)
+	}
+	if b.rows.share != nil {
+		weight /= b.rows.most
+	}
+	if weight == 0 {
+		return 1
+	}
+	return float64(loss) * lossUnit / squareLoss / weight
+}
+
+// keep makes the stage under way one of the model's.
+func (b *booster) keep() {
+	for _, g := range b.bags {
 		g.fits = append(g.fits, g.best)
-	})
-	return b.ctx.Err()
+	}
 }
 
 func sum(v []int64) (total int64) {
@@ -178,7 +243,8 @@ func (b *booster) each(f func(g *bag, worker int)) {
 }
 
 // sweep takes one step for every term.
-func (b *booster) sweep(g *bag, s *stage, worker int) {
+func (b *booster) sweep(g *bag, worker int) {
+	s := g.stage
 	for i := range s.blocks {
 		if b.ctx.Err() != nil {
 			return
@@ -255,13 +321,17 @@ func (b *booster) loss(g *bag) int64 {
 	return b.objective.loss(b.rows.from[g.part], b.rows.from[g.part+1], g.score)
 }
 
-// rescore sets the scores of all rows to those of the fits of the first stage.
-func (b *booster) rescore(g *bag, s *stage) {
-	base := b.objective.base()
+// rescore sets the scores of all rows to those of the stages kept and the best of the one under way.
+func (b *booster) rescore(g *bag) {
+	g.pending = nil
+	for k := range g.up {
+		clear(g.up[k])
+	}
 	threads := 1
 	if b.byRows {
 		threads = b.threads
 	}
+	base := b.objective.base()
 	kernel.Parallel(b.rows.n, threads, 8*pourRows, func(lo, hi int) {
 		up := make([][]float32, len(base))
 		for k, v := range base {
@@ -270,17 +340,25 @@ func (b *booster) rescore(g *bag, s *stage) {
 				g.score[k][i] = float32(v)
 			}
 		}
-		for i := range s.blocks {
-			block := &s.blocks[i]
-			for k := range up {
-				clear(up[k])
-				for t := block.from; t < block.to; t++ {
-					for c, v := range g.fits[0][t][k] {
-						up[k][(t-block.from)*s.cells+c] = float32(v)
+		add := func(s *stage, shape [][][]float64) {
+			for i := range s.blocks {
+				block := &s.blocks[i]
+				for k := range up {
+					clear(up[k])
+					for t := block.from; t < block.to; t++ {
+						for c, v := range shape[t][k] {
+							up[k][(t-block.from)*s.cells+c] = float32(v)
+						}
 					}
 				}
+				s.update(block, up, g.score, lo, hi)
 			}
-			s.update(block, up, g.score, lo, hi)
+		}
+		if len(g.fits) > 0 {
+			add(b.columns, g.fits[0])
+		}
+		if g.best != nil {
+			add(g.stage, g.best)
 		}
 	})
 }

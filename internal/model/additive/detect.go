@@ -14,12 +14,15 @@ type coarse struct {
 	n  []int     // steps
 }
 
+// ownPairsRows is up to how many rows a bag's own choice of pairs differs from that of all.
+const ownPairsRows = 20_000
+
 // nPairs returns how many pairs are looked for.
 func (b *booster) nPairs() int {
 	p := len(b.used)
 	n := b.l.Pairs
 	if n == 0 {
-		n = max(min(10, p), p/2)
+		n = min(3*p, 100)
 	}
 	if b.objective.outputs() > 1 {
 		return 0
@@ -27,14 +30,39 @@ func (b *booster) nPairs() int {
 	return min(n, p*(p-1)/2)
 }
 
-// addPairs finds the pairs and boosts them.
+// addPairs finds the pairs and boosts them. How long is found out first, where it makes a difference, with pairs that every
+// bag has chosen by itself: pairs that all rows have chosen look good on any rows, held out or not.
 func (b *booster) addPairs(n int) error {
+	for _, g := range b.bags {
+		g.best = nil
+	}
 	b.coarse = b.coarsen()
-	found := b.detect(n)
-	if len(found) == 0 {
+	var took course
+	if b.rows.n <= ownPairsRows && b.heldOut() > 0 {
+		var err error
+		took, err = b.boost(func(g *bag) *stage { return b.pairStage(b.detect(n, g), 1) }, course{})
+		if err != nil || took == (course{}) {
+			return err
+		}
+		for _, g := range b.bags {
+			g.best = nil
+		}
+		b.each(func(g *bag, _ int) { b.rescore(g) })
+	}
+	found := b.detect(n, nil)
+	if len(found) == 0 || b.ctx.Err() != nil {
 		return b.ctx.Err()
 	}
-	b.pairs = newStage(found, pairLanes, pairCells, b.rows, b.threads, func(t int, out []uint16) {
+	b.pairs = b.pairStage(found, b.threads)
+	if _, err := b.boost(func(*bag) *stage { return b.pairs }, took); err != nil {
+		return err
+	}
+	b.keep()
+	return nil
+}
+
+func (b *booster) pairStage(found []term, threads int) *stage {
+	return newStage(found, pairLanes, pairCells, b.rows, threads, func(t int, out []uint16) {
 		p := found[t]
 		ca, cb := b.bins.Cols[b.used[p.a]], b.bins.Cols[b.used[p.b]]
 		oa, ob := b.coarse.of[p.a], b.coarse.of[p.b]
@@ -42,7 +70,6 @@ func (b *booster) addPairs(n int) error {
 			out[i] = uint16(int(oa[ca[row]])*p.nb + int(ob[cb[row]]))
 		}
 	})
-	return b.boost(b.pairs, "pairs")
 }
 
 // coarsen groups cells into at most PairBins steps of about equal weight.
@@ -96,17 +123,27 @@ func (b *booster) coarsen() *coarse {
 //	(r₁₁ − r₁₂ − r₂₁ + r₂₂)² / (1/h₁₁ + 1/h₁₂ + 1/h₂₁ + 1/h₂₂)     r = Σg/Σh of a quarter
 //
 // which is χ² with one degree of freedom if the two only add up. The best of all cuts counts.
-func (b *booster) detect(n int) []term {
+func (b *booster) detect(n int, own *bag) []term {
 	rows := b.heldOut()
 	score := [][]float32{make([]float32, rows)}
 	for _, g := range b.bags {
 		lo, hi := b.rows.from[g.part], b.rows.from[g.part+1]
 		copy(score[0][lo:hi], g.score[0][lo:hi])
 	}
+	if own != nil {
+		copy(score[0], own.score[0][:rows])
+	}
 	gh := make([]int64, rows)
 	b.objective.gradient(0, rows, score, [][]int64{gh})
+	if own != nil {
+		clear(gh[b.rows.from[own.part]:b.rows.from[own.part+1]])
+	}
 	steps := make([][]uint8, len(b.used))
-	kernel.Parallel(len(b.used), b.threads, 1, func(lo, hi int) {
+	threads := b.threads
+	if own != nil {
+		threads = 1
+	}
+	kernel.Parallel(len(b.used), threads, 1, func(lo, hi int) {
 		for u := lo; u < hi; u++ {
 			steps[u] = make([]uint8, rows)
 			col, of := b.bins.Cols[b.used[u]], b.coarse.of[u]
@@ -122,7 +159,7 @@ func (b *booster) detect(n int) []term {
 		}
 	}
 	strength := make([]float64, len(pairs))
-	kernel.Parallel(len(pairs), b.threads, 4, func(lo, hi int) {
+	kernel.Parallel(len(pairs), threads, 4, func(lo, hi int) {
 		d := newDetector(b)
 		for i := lo; i < hi && b.ctx.Err() == nil; i++ {
 			strength[i] = d.strength(pairs[i], steps, gh)

@@ -79,6 +79,8 @@ func (r *rows) timesWeight(lo int, gh []int64) {
 const (
 	lossUnit = 0x1p-34
 	mostLoss = 1 << 8
+
+	squareLoss = 16 // what a difference of 1 squared counts: outcomes lie within ±1, most far within
 )
 
 func (r *rows) addLoss(sum int64, i int, loss float64) int64 {
@@ -239,7 +241,7 @@ func (o *squares) gradient(lo, hi int, score [][]float32, out [][]int64) {
 func (o *squares) loss(lo, hi int, score [][]float32) (sum int64) {
 	for i := lo; i < hi; i++ {
 		d := float64(score[0][i]) - float64(o.y[i])
-		sum = o.r.addLoss(sum, i, 16*d*d)
+		sum = o.r.addLoss(sum, i, squareLoss*d*d)
 	}
 	return sum
 }

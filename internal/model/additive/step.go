@@ -16,6 +16,8 @@ import "kequn/internal/treekit"
 // With running sums a step costs O(cells).
 type stepper struct {
 	rate, minRows, l2, smooth float64
+	noise                     float64
+	beta, sharp               float64
 
 	g, h, w    []float64 // sums of a term's cells
 	pg, ph, pw []float64 // running sums
@@ -63,25 +65,35 @@ func (s *stepper) numbers(out []float32) {
 	g, h, w := pg[n], ph[n], pw[n]
 	below, above := s.leaf[0][:n], s.leaf[1][:n]
 	base := g * g / (h + s.l2)
-	sumBelow, sumAbove, sumGain := 0.0, 0.0, 0.0
+	sumBelow, sumAbove, sumGain, square := 0.0, 0.0, 0.0, 0.0
+	gains := s.leaf[2][:n]
 	for c := 1; c < n; c++ {
-		below[c], above[c] = 0, 0
+		below[c], above[c], gains[c] = 0, 0, 0
 		if pw[c] < s.minRows || w-pw[c] < s.minRows || !(ph[c] > 0) || !(h-ph[c] > 0) {
 			continue
 		}
 		gl, gr := pg[c], g-pg[c]
 		vl, vr := gl/(ph[c]+s.l2), gr/(h-ph[c]+s.l2)
 		if gain := gl*vl + gr*vr - base; gain > 0 {
-			below[c], above[c] = gain*vl, gain*vr
+			below[c], above[c] = vl, vr
+			gains[c] = gain
+		}
+	}
+	for c := 1; c < n; c++ {
+		if gains[c] > 0 {
+			q := gains[c]
+			below[c] *= q
+			above[c] *= q
 			sumBelow += below[c]
-			sumGain += gain
+			sumGain += q
+			square += q * q
 		}
 	}
 	if !(sumGain > 0) {
 		clear(out)
 		return
 	}
-	factor := -s.rate / sumGain
+	factor := -s.rate / sumGain * max(0, 1-s.noise*sumGain/square)
 	for c := range n {
 		if c > 0 {
 			sumBelow -= below[c]
@@ -122,7 +134,7 @@ func (s *stepper) pair(na, nb int, out []float32) {
 	if ph[end] > 0 {
 		base = pg[end] * pg[end] / (ph[end] + s.l2)
 	}
-	sumGain := 0.0
+	sumGain, square := 0.0, 0.0
 	for i := range na - 1 {
 		row := i*nb + nb - 1
 		if pw[row] == 0 || pw[end]-pw[row] <= 0 {
@@ -140,6 +152,7 @@ func (s *stepper) pair(na, nb int, out []float32) {
 			if gain := gain0 + gain1 + gain2 + gain3 - base; gain > 0 {
 				s.leaf[0][c], s.leaf[1][c], s.leaf[2][c], s.leaf[3][c] = gain*v0, gain*v1, gain*v2, gain*v3
 				sumGain += gain
+				square += gain * gain
 			}
 		}
 	}
@@ -156,7 +169,7 @@ func (s *stepper) pair(na, nb int, out []float32) {
 		s.leaf[2][c] += s.leaf[2][c-nb]
 		s.leaf[3][c] += s.leaf[3][c-nb]
 	}
-	factor := -s.rate / sumGain
+	factor := -s.rate / sumGain * max(0, 1-s.noise*sumGain/square)
 	none := s.leaf[0][n-nb:][:nb] // no crossing lies after the last row: all 0
 	for a := range na {
 		row := a * nb
