@@ -22,6 +22,7 @@ var learners = []model.Named{
 	{Name: "extra", Learner: tree.Forest{Extra: true}},
 	{Name: "gbdt", Learner: gbdt.Learner{}},
 	{Name: "gbdt-careful", Learner: gbdt.Careful()},
+	{Name: "gbdt-varied", Learner: gbdt.Varied()},
 	{Name: "gbdt-symmetric", Learner: gbdt.Symmetric()},
 	{Name: "svm", Learner: svm.Learner{}},
 	{Name: "mlp", Learner: neural.Learner{}},

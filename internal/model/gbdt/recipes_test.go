@@ -13,7 +13,7 @@ import (
 )
 
 func TestConformanceOfRecipes(t *testing.T) {
-	for name, l := range map[string]gbdt.Learner{"symmetric": gbdt.Symmetric(), "careful": gbdt.Careful()} {
+	for name, l := range map[string]gbdt.Learner{"symmetric": gbdt.Symmetric(), "careful": gbdt.Careful(), "varied": gbdt.Varied()} {
 		t.Run(name, func(t *testing.T) {
 			l.Trees, l.Patience = 25, 5
 			modeltest.Exercise(t, l, gbdt.Decode, nil)

@@ -45,6 +45,7 @@ var traits = []trait{
 	{name: "gbdt-symmetric", once: 0.55, cell: 3.8, bytes: 6, class: true, boost: true},
 	{name: "additive", once: 0.1, cell: 4.3, bytes: 8, class: true},
 	{name: "gbdt-careful", once: 0.25, cell: 3.1, bytes: 6, class: true, boost: true},
+	{name: "gbdt-varied", once: 0.2, cell: 2.5, bytes: 6, class: true, boost: true},
 	{name: "mlp", once: 0.15, cell: 6, bytes: 12, deep: true, mute: true},
 	{name: "forest", once: 0.05, cell: 4.3, bytes: 8, mute: true},
 	{name: "svm", once: 0.05, cell: 1, square: 0.035, bytes: 12, class: true, mute: true},
