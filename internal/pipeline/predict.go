@@ -410,7 +410,7 @@ func (s *Shop) rungs(models string) ([]model.Named, error) {
 }
 
 // goalEffort is what is planned for the models of one goal: `run` has several goals, every week.
-const goalEffort = 12 * time.Second
+const goalEffort = 8 * time.Second
 
 // learned is a goal's chosen model with its ladder.
 type learned struct {
