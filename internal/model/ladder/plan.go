@@ -59,7 +59,7 @@ const (
 const (
 	leastHeat = 2000 // rows: fewer tell little
 	heatShare = 16   // the first heat has this fraction of the rows, each further one four times as many
-	cheapCell = 1.0  // families that cost no more than this per million cells need no heat
+	cheapCell = 0.5  // families that cost no more than this per million cells need no heat
 )
 
 // planShare is the part of the budget that may be planned for: the rest is for the final fit and for what the table of costs

@@ -50,7 +50,7 @@ var traits = []trait{
 	{name: "forest", once: 0.05, cell: 4.3, bytes: 8, mute: true},
 	{name: "svm", once: 0.05, cell: 1, square: 0.035, bytes: 12, class: true, mute: true},
 	{name: "extra", once: 0.05, cell: 4.4, bytes: 8, mute: true},
-	{name: "tree", once: 0.02, cell: 0.35, bytes: 8, simple: true},
+	{name: "tree", once: 0.02, cell: 0.25, bytes: 8, simple: true},
 	{name: "rulelist", once: 0.15, cell: 0.8, bytes: 8, simple: true},
 }
 
