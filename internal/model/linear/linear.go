@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"kequn"
 	"kequn/internal/kernel"
@@ -64,17 +63,7 @@ func (Learner) Name() string { return Family }
 
 // Fit returns the model. See [Learner] and [model.Learner].
 func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []float64) (model.Model, error) {
-	began := time.Now()
-	l, params, err := model.Resolve(l)
-	if err != nil {
-		return nil, err
-	}
-	switch y.Task {
-	case kequn.Binary, kequn.Regression, kequn.Multiclass:
-	default:
-		return nil, model.ErrTask
-	}
-	rows, err := model.Check(x, y, w)
+	l, start, err := model.Begin(ctx, l, x, y, w)
 	if err != nil {
 		return nil, err
 	}
@@ -86,10 +75,7 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 	if err := checkPower(l.Power, y, w); err != nil {
 		return nil, err
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	x, y, w = withoutZeros(x, y, w, rows)
+	x, y, w = withoutZeros(x, y, w, start.Rows)
 	inputsOf := model.TextInputs
 	if l.NoText {
 		inputsOf = model.Inputs
@@ -127,17 +113,14 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 		return nil, err
 	}
 	if l.L2 == 0 {
-		params = setParam(params, "l2", fitted.l2)
+		start.Params = setParam(start.Params, "l2", fitted.l2)
 	}
 	if l.TextL2 == 0 {
-		params = setParam(params, "text_l2", fitted.textL2)
+		start.Params = setParam(start.Params, "text_l2", fitted.textL2)
 	}
-	h := model.Header{
-		Family: Family, Version: formatVersion, Task: y.Task, Classes: y.Classes, Columns: e.cols, Params: params, Rows: rows,
-		Notes: append(append(notes, e.notes...), fitted.notes...),
-	}
+	h := start.Header(formatVersion, e.cols, append(append(notes, e.notes...), fitted.notes...))
 	m := newModel(h, e, p, fitted)
-	m.h.Seconds = time.Since(began).Seconds()
+	m.h.Seconds = start.Seconds()
 	return m, nil
 }
 

@@ -7,7 +7,6 @@ package neural
 import (
 	"context"
 	"math"
-	"time"
 
 	"kequn"
 	"kequn/internal/kernel"
@@ -69,21 +68,8 @@ func (Learner) Name() string { return Family }
 
 // Fit returns the model. See [Learner] and [model.Learner].
 func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []float64) (model.Model, error) {
-	began := time.Now()
-	l, params, err := model.Resolve(l)
+	l, start, err := model.Begin(ctx, l, x, y, w)
 	if err != nil {
-		return nil, err
-	}
-	switch y.Task {
-	case kequn.Binary, kequn.Regression, kequn.Multiclass:
-	default:
-		return nil, model.ErrTask
-	}
-	rows, err := model.Check(x, y, w)
-	if err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	cols, inputs, notes := model.Inputs(x, w)
@@ -91,13 +77,9 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 		return nil, model.ErrNoColumn
 	}
 	d := canonical(cols, inputs, y, w)
-	l, params = l.sized(d, params)
+	l, start.Params = l.sized(d, start.Params)
 	e := newEncoder(l, d)
-	h := model.Header{
-		Family: Family, Version: 1, Task: y.Task, Classes: y.Classes, Columns: e.cols, Params: params, Rows: rows,
-		Notes: append(notes, e.notes...),
-	}
-	m := &Model{h: h, encoder: e, nOut: y.NOut(), scale: 1, matcher: model.NewMatcher(e.cols)}
+	m := &Model{h: start.Header(1, e.cols, append(notes, e.notes...)), encoder: e, nOut: y.NOut(), scale: 1, matcher: model.NewMatcher(e.cols)}
 	t := &training{l: l, m: m, y: make([]float32, len(d.y))}
 	for i, v := range d.y {
 		t.y[i] = float32(v)
@@ -119,7 +101,7 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 	} else {
 		m.constant(t.base)
 	}
-	m.h.Seconds = time.Since(began).Seconds()
+	m.h.Seconds = start.Seconds()
 	return m, nil
 }
 

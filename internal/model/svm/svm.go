@@ -9,9 +9,7 @@ package svm
 import (
 	"context"
 	"math"
-	"time"
 
-	"kequn"
 	"kequn/internal/kernel"
 	"kequn/internal/model"
 	"kequn/internal/table"
@@ -80,43 +78,27 @@ func (Learner) Name() string { return Family }
 
 // Fit returns the model. See [Learner] and [model.Learner].
 func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []float64) (model.Model, error) {
-	began := time.Now()
-	l, params, err := model.Resolve(l)
+	l, start, err := model.Begin(ctx, l, x, y, w)
 	if err != nil {
 		return nil, err
 	}
-	switch y.Task {
-	case kequn.Binary, kequn.Regression, kequn.Multiclass:
-	default:
-		return nil, model.ErrTask
-	}
-	rows, err := model.Check(x, y, w)
-	if err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	x, y, w = withoutZeros(x, y, w, rows)
+	x, y, w = withoutZeros(x, y, w, start.Rows)
 	cols, inputs, notes := model.Inputs(x, nil)
 	if len(cols) == 0 {
 		return nil, model.ErrNoColumn
 	}
 	inputs, y, w = canonical(inputs, y, w)
 	e := encode(l, cols, inputs, w)
-	m := &Model{h: model.Header{
-		Family: Family, Version: 1, Task: y.Task, Classes: y.Classes, Columns: e.cols, Rows: rows, Notes: append(notes, e.notes...),
-	}, terms: e.terms, width: e.width}
+	m := &Model{h: start.Header(1, e.cols, append(notes, e.notes...)), terms: e.terms, width: e.width}
 	f := newFitting(&l, e.points(inputs, l.Threads), y, w)
 	if err := f.run(ctx, m); err != nil {
 		return nil, err
 	}
-	m.h.Params = params
 	m.set("kernel", float64(f.kind))
 	m.set("c", f.c)
 	m.set("gamma", f.gamma)
 	m.finish(inputs, w, l.Threads)
-	m.h.Seconds = time.Since(began).Seconds()
+	m.h.Seconds = start.Seconds()
 	return m, nil
 }
 

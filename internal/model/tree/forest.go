@@ -3,7 +3,6 @@ package tree
 import (
 	"context"
 	"math"
-	"time"
 
 	"kequn"
 	"kequn/internal/kernel"
@@ -59,21 +58,8 @@ func (Forest) Name() string { return ForestFamily }
 
 // Fit returns the forest. See [Forest] and [model.Learner].
 func (l Forest) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []float64) (model.Model, error) {
-	began := time.Now()
-	l, params, err := model.Resolve(l)
+	l, start, err := model.Begin(ctx, l, x, y, w)
 	if err != nil {
-		return nil, err
-	}
-	switch y.Task {
-	case kequn.Binary, kequn.Regression, kequn.Multiclass:
-	default:
-		return nil, model.ErrTask
-	}
-	rows, err := model.Check(x, y, w)
-	if err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	cols, inputs, notes := model.Inputs(x, w)
@@ -86,15 +72,15 @@ func (l Forest) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []fl
 	if err != nil {
 		return nil, err
 	}
-	m := &ForestModel{h: model.Header{Family: ForestFamily, Version: 1, Task: y.Task, Classes: y.Classes, Columns: cols, Params: params, Rows: rows, Notes: notes}}
+	m := &ForestModel{h: start.Header(1, cols, notes)}
 	var smoothing float64
 	smoothing, m.link, m.facts = judged.choose(b)
-	for i := range params {
-		switch params[i].Name {
+	for i := range start.Params {
+		switch start.Params[i].Name {
 		case "smoothing":
-			params[i].Value = smoothing
+			start.Params[i].Value = smoothing
 		case "min_leaf":
-			params[i].Value = l.MinLeaf
+			start.Params[i].Value = l.MinLeaf
 		}
 	}
 	base := make([]float64, b.k)
@@ -107,7 +93,7 @@ func (l Forest) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []fl
 		m.trees.Trees[i] = trees[i].plant(b, smoothing, 1/float64(l.Trees))
 		trees[i] = sapling{}
 	})
-	m.h.Seconds = time.Since(began).Seconds()
+	m.h.Seconds = start.Seconds()
 	return m, nil
 }
 

@@ -3,7 +3,6 @@ package tree
 import (
 	"context"
 	"math"
-	"time"
 
 	"kequn"
 	"kequn/internal/model"
@@ -53,19 +52,8 @@ const (
 
 // Fit returns the list. See [RuleList] and [model.Learner]. It predicts two classes or amounts.
 func (l RuleList) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []float64) (model.Model, error) {
-	began := time.Now()
-	l, params, err := model.Resolve(l)
+	l, start, err := model.Begin(ctx, l, x, y, w, kequn.Binary, kequn.Regression)
 	if err != nil {
-		return nil, err
-	}
-	if y.Task != kequn.Binary && y.Task != kequn.Regression {
-		return nil, model.ErrTask
-	}
-	rows, err := model.Check(x, y, w)
-	if err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	cols, inputs, notes := model.Inputs(x, w)
@@ -92,7 +80,7 @@ func (l RuleList) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []
 	if err != nil {
 		return nil, err
 	}
-	m := &RuleListModel{h: model.Header{Family: RuleListFamily, Version: 1, Task: y.Task, Classes: y.Classes, Columns: cols, Params: params, Rows: rows, Notes: notes}}
+	m := &RuleListModel{h: start.Header(1, cols, notes)}
 	f.count(found, s.rows)
 	m.rules, m.total = f.rules(found, cols), s.total
 	for i := range m.rules {
@@ -107,7 +95,7 @@ func (l RuleList) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []
 			m.sometimesMissing[c] = 1
 		}
 	}
-	m.h.Seconds = time.Since(began).Seconds()
+	m.h.Seconds = start.Seconds()
 	return m, nil
 }
 

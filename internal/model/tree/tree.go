@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"time"
 
 	"kequn"
 	"kequn/internal/kernel"
@@ -58,24 +57,11 @@ func (Learner) Name() string { return Family }
 
 // Fit returns the tree. See [Learner] and [model.Learner].
 func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []float64) (model.Model, error) {
-	began := time.Now()
-	l, params, err := model.Resolve(l)
-	if err != nil {
-		return nil, err
-	}
-	switch y.Task {
-	case kequn.Binary, kequn.Regression, kequn.Multiclass:
-	default:
-		return nil, model.ErrTask
-	}
-	rows, err := model.Check(x, y, w)
+	l, start, err := model.Begin(ctx, l, x, y, w)
 	if err != nil {
 		return nil, err
 	}
 	if err := checkClasses(y, w); err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	cols, inputs, notes := model.Inputs(x, w)
@@ -91,12 +77,12 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 	if err != nil {
 		return nil, err
 	}
-	for i := range params {
-		if params[i].Name == "smoothing" {
-			params[i].Value = chosen
+	for i := range start.Params {
+		if start.Params[i].Name == "smoothing" {
+			start.Params[i].Value = chosen
 		}
 	}
-	m := &Model{h: model.Header{Family: Family, Version: 1, Task: y.Task, Classes: y.Classes, Columns: cols, Params: params, Rows: rows, Notes: notes}}
+	m := &Model{h: start.Header(1, cols, notes)}
 	m.trees = s.ensemble(full, chosen)
 	m.total = s.total
 	m.sometimesMissing = make([]byte, len(cols))
@@ -105,7 +91,7 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 			m.sometimesMissing[c] = 1
 		}
 	}
-	m.h.Seconds = time.Since(began).Seconds()
+	m.h.Seconds = start.Seconds()
 	return m, nil
 }
 
