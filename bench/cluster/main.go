@@ -5,14 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
-	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"time"
 
+	"kequn/bench/kit"
 	"kequn/internal/model/cluster"
 )
 
@@ -29,40 +27,26 @@ func main() {
 	threads := flag.Int("threads", 2, "processors used")
 	iterations := flag.Int("iterations", 100, "the most iterations")
 	flag.Parse()
-	if err := run(*dir, *what, *threads, *iterations); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	kit.Exit(run(*dir, *what, *threads, *iterations))
 }
 
 func run(dir, what string, threads, iterations int) error {
 	runtime.GOMAXPROCS(threads)
 	var m meta
-	b, err := os.ReadFile(filepath.Join(dir, "meta.json"))
+	if err := kit.Meta(dir, &m); err != nil {
+		return err
+	}
+	x, err := kit.Float32s[float32](filepath.Join(dir, "x.f32"))
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(b, &m); err != nil {
+	begin, err := kit.Int32s(filepath.Join(dir, "begin.i32"))
+	if err != nil {
 		return err
 	}
-	if b, err = os.ReadFile(filepath.Join(dir, "x.f32")); err != nil {
-		return err
-	}
-	x := make([]float32, m.Rows*m.Cols)
-	for i := range x {
-		x[i] = math.Float32frombits(uint32(b[4*i]) | uint32(b[4*i+1])<<8 | uint32(b[4*i+2])<<16 | uint32(b[4*i+3])<<24)
-	}
-	if b, err = os.ReadFile(filepath.Join(dir, "begin.i32")); err != nil {
-		return err
-	}
-	begin := make([]int32, m.Rows)
-	for i := range begin {
-		begin[i] = int32(b[4*i])
-	}
-	b = nil
 	runtime.GC()
 	out := map[string]any{"system": "kequn " + what}
-	began, cpu := time.Now(), cpuSeconds()
+	began, cpu := time.Now(), kit.CPUSeconds()
 	ctx := context.Background()
 	switch what {
 	case "kmeans", "minibatch":
@@ -85,19 +69,6 @@ func run(dir, what string, threads, iterations int) error {
 		}
 		out["iterations"], out["log_likelihood"] = g.Iterations, g.LogLikelihood
 	}
-	out["fit_s"], out["cpu_s"] = time.Since(began).Seconds(), cpuSeconds()-cpu
+	out["fit_s"], out["cpu_s"] = time.Since(began).Seconds(), kit.CPUSeconds()-cpu
 	return json.NewEncoder(os.Stdout).Encode(out)
-}
-
-// cpuSeconds returns what all threads of the process have used so far, 0 where the system does not tell.
-func cpuSeconds() float64 {
-	b, err := os.ReadFile("/proc/self/stat")
-	if err != nil {
-		return 0
-	}
-	f := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
-	var user, system float64
-	fmt.Sscan(f[11], &user)
-	fmt.Sscan(f[12], &system)
-	return (user + system) / 100 // clock ticks of Linux
 }

@@ -5,18 +5,15 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
-	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
-	"runtime/pprof"
-	"strings"
 	"time"
 
 	"kequn"
+	"kequn/bench/kit"
 	"kequn/internal/metric"
 	"kequn/internal/model"
 	"kequn/internal/model/gbdt"
@@ -45,10 +42,7 @@ func main() {
 	if *symmetric {
 		l.Symmetric, l.L2, l.MinRows = true, 3, 1
 	}
-	if err := run(l, *dir, *threads, *explain, *profile, *skip); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	kit.Exit(run(l, *dir, *threads, *explain, *profile, *skip))
 }
 
 func run(l gbdt.Learner, dir string, threads, explain int, profile string, skip int) error {
@@ -62,23 +56,19 @@ func run(l gbdt.Learner, dir string, threads, explain int, profile string, skip 
 		w = w[skip:m.Train]
 	}
 	debug.FreeOSMemory()
-	base := peakMB()
-	if profile != "" {
-		f, err := os.Create(profile)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		pprof.StartCPUProfile(f)
-	}
-	began, cpu := time.Now(), cpuSeconds()
-	fitted, err := l.Fit(context.Background(), x.Slice(skip, m.Train), outcome, w)
-	fit, fitCPU := time.Since(began).Seconds(), cpuSeconds()-cpu
-	pprof.StopCPUProfile()
+	base := kit.PeakMB()
+	stop, err := kit.Profile(profile)
 	if err != nil {
 		return err
 	}
-	peak := peakMB()
+	began, cpu := time.Now(), kit.CPUSeconds()
+	fitted, err := l.Fit(context.Background(), x.Slice(skip, m.Train), outcome, w)
+	fit, fitCPU := time.Since(began).Seconds(), kit.CPUSeconds()-cpu
+	stop()
+	if err != nil {
+		return err
+	}
+	peak := kit.PeakMB()
 	test := x.Slice(m.Train, m.Rows)
 	p, err := fitted.Predict(test)
 	if err != nil {
@@ -117,98 +107,17 @@ func run(l gbdt.Learner, dir string, threads, explain int, profile string, skip 
 
 func load(dir string) (*table.Table, []float64, []float64, meta, error) {
 	var m meta
-	b, err := os.ReadFile(filepath.Join(dir, "meta.json"))
-	if err == nil {
-		err = json.Unmarshal(b, &m)
+	if err := kit.Meta(dir, &m); err != nil {
+		return nil, nil, nil, m, err
 	}
+	x, err := kit.Columns(filepath.Join(dir, "x.f32"), m.Rows, m.Levels)
 	if err != nil {
 		return nil, nil, nil, m, err
 	}
-	f, err := os.Open(filepath.Join(dir, "x.f32"))
-	if err != nil {
-		return nil, nil, nil, m, err
-	}
-	defer f.Close()
-	x := &table.Table{}
-	for c, levels := range m.Levels {
-		v, err := readFloats(f, m.Rows)
-		if err != nil {
-			return nil, nil, nil, m, err
-		}
-		col := &table.Column{Name: fmt.Sprintf("c%03d", c), Kind: table.Number, Num: v}
-		if levels > 0 {
-			col = table.NewColumn(col.Name, table.Category, m.Rows)
-			for k := range levels {
-				col.AppendString(fmt.Sprintf("l%06d", k))
-			}
-			col.Reset()
-			for _, k := range v {
-				if k != k {
-					k = -1
-				}
-				col.Code = append(col.Code, int32(k))
-			}
-		}
-		x.Columns = append(x.Columns, col)
-	}
-	y, err := readFile(filepath.Join(dir, "y.f32"), m.Rows)
+	y, err := kit.Float32s[float64](filepath.Join(dir, "y.f32"))
 	if err != nil || !m.Weights {
 		return x, y, nil, m, err
 	}
-	w, err := readFile(filepath.Join(dir, "w.f32"), m.Rows)
+	w, err := kit.Float32s[float64](filepath.Join(dir, "w.f32"))
 	return x, y, w, m, err
-}
-
-func readFile(path string, n int) ([]float64, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return readFloats(f, n)
-}
-
-func readFloats(r io.Reader, n int) ([]float64, error) {
-	v := make([]float64, n)
-	var buf [1 << 16]byte
-	for i := 0; i < n; {
-		part := buf[:4*min(n-i, len(buf)/4)]
-		if _, err := io.ReadFull(r, part); err != nil {
-			return nil, err
-		}
-		for ; len(part) > 0; part = part[4:] {
-			v[i] = float64(math.Float32frombits(uint32(part[0]) | uint32(part[1])<<8 | uint32(part[2])<<16 | uint32(part[3])<<24))
-			i++
-		}
-	}
-	return v, nil
-}
-
-// cpuSeconds returns what all threads of the process have used so far, 0 where the system does not tell.
-func cpuSeconds() float64 {
-	b, err := os.ReadFile("/proc/self/stat")
-	if err != nil {
-		return 0
-	}
-	f := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
-	var user, system float64
-	fmt.Sscan(f[11], &user)
-	fmt.Sscan(f[12], &system)
-	return (user + system) / 100 // clock ticks of Linux
-}
-
-// peakMB returns the largest resident memory so far, 0 where the system does not tell.
-func peakMB() float64 {
-	b, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.SplitSeq(string(b), "\n") {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kb := 0.0
-			fmt.Sscan(rest, &kb)
-			return math.Round(kb / 1024)
-		}
-	}
-	return 0
 }

@@ -4,14 +4,13 @@ package main
 import (
 	"encoding/json"
 	"flag"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"time"
 
+	"kequn/bench/kit"
 	"kequn/internal/kernel"
 	"kequn/internal/net"
 )
@@ -21,10 +20,7 @@ func main() {
 	threads := flag.Int("threads", 2, "goroutines within a layer")
 	steps := flag.Int("steps", 400, "steps per round; the fastest of 5 rounds counts")
 	flag.Parse()
-	if err := run(*dir, *threads, *steps); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	kit.Exit(run(*dir, *threads, *steps))
 }
 
 const (
@@ -35,11 +31,11 @@ const (
 
 func run(dir string, threads, steps int) error {
 	runtime.GOMAXPROCS(threads)
-	x, err := readFloats(filepath.Join(dir, "x.f32"))
+	x, err := kit.Float32s[float32](filepath.Join(dir, "x.f32"))
 	if err != nil {
 		return err
 	}
-	y, err := readFloats(filepath.Join(dir, "y.f32"))
+	y, err := kit.Float32s[float32](filepath.Join(dir, "y.f32"))
 	if err != nil {
 		return err
 	}
@@ -58,7 +54,7 @@ func run(dir string, threads, steps int) error {
 	}
 	params, o := seq.Params(), &net.Adam{}
 	in, want, grad := net.NewMatrix(batch, columns), make([]float32, batch), net.NewMatrix(batch, 1)
-	bestWall, loss, cpu := 0.0, 0.0, cpuSeconds()
+	bestWall, loss, cpu := 0.0, 0.0, kit.CPUSeconds()
 	for range rounds {
 		began := time.Now()
 		loss = 0
@@ -75,33 +71,8 @@ func run(dir string, threads, steps int) error {
 		}
 		bestWall = max(bestWall, float64(steps)/time.Since(began).Seconds())
 	}
-	perCPU := float64(rounds*steps) / (cpuSeconds() - cpu) // of all rounds: the clock ticks in hundredths
+	perCPU := float64(rounds*steps) / (kit.CPUSeconds() - cpu) // of all rounds: the clock ticks in hundredths
 	return json.NewEncoder(os.Stdout).Encode(map[string]any{
 		"system": "kequn " + kernel.InstructionSet(), "threads": threads, "steps_s": bestWall, "steps_cpu_s": perCPU, "loss": loss,
 	})
-}
-
-func readFloats(path string) ([]float32, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	v := make([]float32, len(b)/4)
-	for i := range v {
-		v[i] = math.Float32frombits(uint32(b[4*i]) | uint32(b[4*i+1])<<8 | uint32(b[4*i+2])<<16 | uint32(b[4*i+3])<<24)
-	}
-	return v, nil
-}
-
-// cpuSeconds returns what all threads of the process have used so far, 0 where the system does not tell.
-func cpuSeconds() float64 {
-	b, err := os.ReadFile("/proc/self/stat")
-	if err != nil {
-		return 0
-	}
-	f := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
-	var user, system float64
-	fmt.Sscan(f[11], &user)
-	fmt.Sscan(f[12], &system)
-	return (user + system) / 100 // clock ticks of Linux
 }

@@ -6,14 +6,13 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"time"
 
 	"kequn"
+	"kequn/bench/kit"
 	"kequn/internal/metric"
 	"kequn/internal/model"
 	"kequn/internal/model/svm"
@@ -34,27 +33,20 @@ func main() {
 	what := flag.String("what", "hinge", "hinge, squared, linear, or auto: everything at its default")
 	threads := flag.Int("threads", 1, "processors used")
 	flag.Parse()
-	if err := run(*dir, *what, *threads); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	kit.Exit(run(*dir, *what, *threads))
 }
 
 func run(dir, what string, threads int) error {
 	runtime.GOMAXPROCS(threads)
 	var m meta
-	b, err := os.ReadFile(filepath.Join(dir, "meta.json"))
+	if err := kit.Meta(dir, &m); err != nil {
+		return err
+	}
+	v, err := kit.Float64s(filepath.Join(dir, "x.f64"))
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(b, &m); err != nil {
-		return err
-	}
-	v, err := floats(filepath.Join(dir, "x.f64"))
-	if err != nil {
-		return err
-	}
-	y, err := floats(filepath.Join(dir, "y.f64"))
+	y, err := kit.Float64s(filepath.Join(dir, "y.f64"))
 	if err != nil {
 		return err
 	}
@@ -74,12 +66,12 @@ func run(dir, what string, threads int) error {
 	case "linear":
 		l.Kernel, l.C, l.NoLog = svm.Linear, 1, true
 	}
-	began, cpu := time.Now(), cpuSeconds()
+	began, cpu := time.Now(), kit.CPUSeconds()
 	fitted, err := l.Fit(context.Background(), train, model.Outcome{Task: kequn.Binary, Y: y[:m.Train]}, nil)
 	if err != nil {
 		return err
 	}
-	fit, fitCPU := time.Since(began).Seconds(), cpuSeconds()-cpu
+	fit, fitCPU := time.Since(began).Seconds(), kit.CPUSeconds()-cpu
 	began = time.Now()
 	p, err := fitted.Predict(test)
 	if err != nil {
@@ -90,33 +82,4 @@ func run(dir, what string, threads int) error {
 		"system": "kequn " + what, "fit_s": fit, "cpu_s": fitCPU, "predict_s": time.Since(began).Seconds(),
 		"auc": metric.AUC(truth, p, nil), "log_loss": metric.LogLoss(truth, p, nil), "vectors": fitted.(*svm.Model).Vectors(),
 	})
-}
-
-func floats(path string) ([]float64, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	v := make([]float64, len(b)/8)
-	for i := range v {
-		var u uint64
-		for k := range 8 {
-			u |= uint64(b[8*i+k]) << (8 * k)
-		}
-		v[i] = math.Float64frombits(u)
-	}
-	return v, nil
-}
-
-// cpuSeconds returns what all threads of the process have used so far, 0 where the system does not tell.
-func cpuSeconds() float64 {
-	b, err := os.ReadFile("/proc/self/stat")
-	if err != nil {
-		return 0
-	}
-	f := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
-	var user, system float64
-	fmt.Sscan(f[11], &user)
-	fmt.Sscan(f[12], &system)
-	return (user + system) / 100 // clock ticks of Linux
 }
