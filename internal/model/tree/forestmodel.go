@@ -56,17 +56,7 @@ func (m *ForestModel) Predict(x *table.Table) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch m.h.Task {
-	case kequn.Binary:
-		for i, v := range out {
-			out[i] = logistic(v)
-		}
-	case kequn.Multiclass:
-		k := m.h.NOut()
-		for i := 0; i < len(out); i += k {
-			softmax(out[i : i+k])
-		}
-	}
+	toPredictions(m.h, out)
 	return out, nil
 }
 

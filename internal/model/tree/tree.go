@@ -139,18 +139,23 @@ func (m *Model) Predict(x *table.Table) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch m.h.Task {
+	toPredictions(m.h, out)
+	return out, nil
+}
+
+// toPredictions turns margins into what the header's task predicts: probabilities, or the values they are.
+func toPredictions(h model.Header, out []float64) {
+	switch h.Task {
 	case kequn.Binary:
 		for i, v := range out {
 			out[i] = logistic(v)
 		}
 	case kequn.Multiclass:
-		k := m.h.NOut()
+		k := h.NOut()
 		for i := 0; i < len(out); i += k {
 			softmax(out[i : i+k])
 		}
 	}
-	return out, nil
 }
 
 func logistic(m float64) float64 {
