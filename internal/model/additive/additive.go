@@ -41,7 +41,7 @@ type Learner struct {
 	Bins   int     `param:"default=255,min=2,max=255,alias=max_bins" doc:"the most steps of a shape; the rarest of more levels are pooled"`
 
 	Pairs    int `param:"default=0,min=-1,max=10000,alias=interactions" doc:"how many pairs of columns have a grid: 0 chooses by the number of columns, -1 is none"`
-	PairBins int `param:"default=31,min=2,max=31,alias=max_interaction_bins" doc:"the most steps of each side of a grid"`
+	PairBins int `param:"default=31,min=2,max=31,alias=max_interaction_bins" doc:"the most steps of each side of a grid; fewer where rows are few"`
 
 	Bags     int `param:"default=0,min=0,max=100,alias=outer_bags" doc:"models that are averaged, each stopped by rows it does not see; 0 chooses by the number of rows"`
 	Patience int `param:"default=30,min=1,max=100000,alias=early_stopping_rounds" doc:"sweeps without a lower loss on held-out rows before boosting ends"`

@@ -41,6 +41,7 @@ type bag struct {
 	stage *stage
 	shape [][][]float64   // shape[term][output][cell], of the stage under way
 	best  [][][]float64   // the same at the best sweep so far
+	start [][][]float64   // the same when the doubt was last changed
 	fits  [][][][]float64 // best, of every stage so far
 
 	weight [][]float64 // of training rows, per term and cell
@@ -65,15 +66,20 @@ const (
 	stride      = 5    // sweeps between two looks at the rows held out
 	tolerance   = 5e-5 // a lower loss by less, relative, is taken but not waited for
 
+	worthwhile = 1e-3 // going on with another doubt must lower the loss by this, relative: the least of many sweeps is lower by chance
+
 	// Steps grow as a stage goes on: the first sweeps are where little data stops, and many sweeps are needed only where
 	// much data bears large steps. Above mostRate, 8 equal columns of a block would together go too far (8·¼ = 2).
 	rateGrowth = 1.1 // per stride
 	mostRate   = 0.24
 	pairRate   = 0.4 // of the rate of columns: there are more pairs, and more noise in them
 	pairRows   = 2   // times MinRows are in a quarter at least
-
-	doubt = 2 // how often the gain of a step must exceed that of noise in the second half of a stage; below, it is left out
 )
+
+// A step is shortened to 1 − doubt·noise/gain of its length, to none where that is negative: of a gain as much is left as noise
+// does not explain (James and Stein's estimator). That keeps noise out while a stage begins; then all is taken that helps the
+// rows held out, for what is narrow has little gain at any one border; in the end only what stands out goes on.
+var columnDoubts, pairDoubts = [3]float64{1, 0, 2}, [3]float64{0.7, 0, 2}
 
 func newBooster(ctx context.Context, l Learner, n int, inputs *table.Table, bins *treekit.Bins, y model.Outcome, w []float64, used []int) *booster {
 	if l.Bags == 0 {
@@ -117,8 +123,8 @@ func (b *booster) run() error {
 	return nil
 }
 
-// course says for how many sweeps a stage is boosted: all terms, then only those that stand out.
-type course struct{ all, strong int }
+// course says for how many sweeps a stage is boosted with each of its doubts.
+type course [3]int
 
 // boost runs sweeps over the stage's terms until the loss of the rows held out falls no more, first over all terms and then
 // over those that stand out from noise, and leaves every bag as it was when the loss was least. A course that is given is
@@ -128,7 +134,7 @@ func (b *booster) boost(stageOf func(*bag) *stage, given course) (course, error)
 	losses := make([]int64, len(b.bags))
 	b.each(func(g *bag, _ int) {
 		g.stage = stageOf(g)
-		g.shape, g.best = newShapes(g.stage, outputs), newShapes(g.stage, outputs)
+		g.shape, g.best, g.start = newShapes(g.stage, outputs), newShapes(g.stage, outputs), newShapes(g.stage, outputs)
 		g.weight = make([][]float64, len(g.stage.terms))
 		for t := range g.weight {
 			g.weight[t] = g.stage.weights(t, g.part, b.rows.unit)
@@ -138,19 +144,22 @@ func (b *booster) boost(stageOf func(*bag) *stage, given course) (course, error)
 	})
 	follow := given != course{}
 	if !follow {
-		given = course{b.l.Sweeps, b.l.Sweeps}
+		given = course{b.l.Sweeps, b.l.Sweeps, b.l.Sweeps}
 		if b.heldOut() == 0 {
-			given = course{min(b.l.Patience, b.l.Sweeps), 0}
+			given = course{min(b.l.Patience, b.l.Sweeps)}
 			follow = true
 		}
 	}
-	rate := b.l.Rate
+	rate, doubts := b.l.Rate, columnDoubts
 	if b.bags[0].stage.cells == pairCells {
-		rate *= pairRate
+		rate, doubts = rate*pairRate, pairDoubts
 	}
 	best := sum(losses)
-	phase := func(sweeps int, doubt float64) (bestSweep int, err error) {
-		last := 0 // sweep of the last gain that is worth the time
+	phase := func(sweeps int, doubt, worth float64) (bestSweep int, err error) {
+		start, last := best, 0 // sweep of the last gain that is worth the time
+		for _, g := range b.bags {
+			copyShapes(g.start, g.best)
+		}
 		for sweep := 0; sweep < sweeps && (follow || sweep-last < b.l.Patience); {
 			n := min(stride, sweeps-sweep)
 			noise := doubt * b.noise(sum(losses))
@@ -180,6 +189,12 @@ func (b *booster) boost(stageOf func(*bag) *stage, given course) (course, error)
 				}
 			}
 		}
+		if !follow && float64(start-best) < worth*float64(start) {
+			best, bestSweep = start, 0
+			for _, g := range b.bags {
+				copyShapes(g.best, g.start)
+			}
+		}
 		b.each(func(g *bag, _ int) {
 			copyShapes(g.shape, g.best)
 			b.rescore(g)
@@ -187,12 +202,17 @@ func (b *booster) boost(stageOf func(*bag) *stage, given course) (course, error)
 		return bestSweep, b.ctx.Err()
 	}
 	var took course
-	var err error
-	if took.all, err = phase(given.all, 0); err != nil {
-		return took, err
+	for i, sweeps := range given {
+		worth := 0.0
+		if i > 0 {
+			worth = worthwhile
+		}
+		var err error
+		if took[i], err = phase(sweeps, doubts[i], worth); err != nil {
+			return took, err
+		}
 	}
-	took.strong, err = phase(given.strong, doubt)
-	return took, err
+	return took, nil
 }
 
 // noise returns the mean gain of a tree of two leaves where there is nothing to find. As gains are twice the logarithm of a

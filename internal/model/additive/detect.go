@@ -2,6 +2,7 @@ package additive
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"kequn/internal/kernel"
@@ -72,9 +73,11 @@ func (b *booster) pairStage(found []term, threads int) *stage {
 	})
 }
 
-// coarsen groups cells into at most PairBins steps of about equal weight.
+// coarsen groups cells into steps of about equal weight.
 func (b *booster) coarsen() *coarse {
 	c := &coarse{of: make([][]uint8, len(b.used)), n: make([]int, len(b.used))}
+	// A grid of about four rows a cell: finer ones of few rows cost time and say nothing more.
+	most := min(b.l.PairBins, max(8, int(math.Sqrt(b.rows.total/4))))
 	for u := range b.used {
 		cut := b.columns.terms[u].cut
 		weight := b.columns.weights(u, -1, b.rows.unit)[:cut.NBins]
@@ -92,7 +95,7 @@ func (b *booster) coarsen() *coarse {
 			slices.SortStableFunc(order, func(x, y int) int { return cmp.Compare(shape[x], shape[y]) })
 		}
 		c.of[u] = make([]uint8, cut.Cells())
-		steps, rest := b.l.PairBins, 0.0
+		steps, rest := most, 0.0
 		for _, w := range weight {
 			rest += w
 		}

@@ -89,7 +89,7 @@ func Decode(h model.Header, r io.Reader) (model.Model, error) {
 	for range decodeCount(a, n*n) {
 		p := pairShape{a: a.Int(), b: a.Int(), na: a.Int(), nb: a.Int(), ofA: a.Bytes(), ofB: a.Bytes()}
 		if a.Err() != nil || p.a >= p.b || p.b >= n || p.na > pairSteps || p.nb > pairSteps ||
-			!stepsFit(p.ofA, b.cuts[p.a].Cells(), p.na) || !stepsFit(p.ofB, b.cuts[p.b].Cells(), p.nb) {
+			!stepsFit(p.ofA, &b.cuts[p.a], p.na) || !stepsFit(p.ofB, &b.cuts[p.b], p.nb) {
 			return nil, model.ErrArrays
 		}
 		s, ok := decodeShape(a, outputs, p.na*p.nb)
@@ -157,14 +157,18 @@ func decodeShape(a *model.ArrayReader, outputs, cells int) (s shape, ok bool) {
 	return s, a.Err() == nil && (ok || cells == 0)
 }
 
-func stepsFit(of []uint8, cells, steps int) bool {
-	if len(of) != cells {
+// stepsFit tells whether of has a step for every cell: 0 for missing values, then 1, 2, … for numbers in order, or any but
+// 0 for levels.
+func stepsFit(of []uint8, cut *treekit.Cut, steps int) bool {
+	if len(of) != cut.Cells() || of[cut.NBins] != 0 {
 		return false
 	}
-	for _, s := range of {
-		if int(s) >= steps {
+	last := uint8(0)
+	for i, s := range of[:cut.NBins] {
+		if s == 0 || int(s) >= steps || (!cut.IsCategory() && s != last && s != last+1) || (i == 0 && !cut.IsCategory() && s != 1) {
 			return false
 		}
+		last = s
 	}
-	return true
+	return cut.IsCategory() || int(last) == steps-1
 }

@@ -126,20 +126,24 @@ func (o *logistic) base() []float64 {
 }
 
 func (o *logistic) gradient(lo, hi int, score [][]float32, out [][]int64) {
-	s, gh, y := score[0][lo:hi], out[0][:hi-lo], o.y[lo:hi]
-	if o.r.share != nil {
-		share := o.r.share[lo:hi]
-		for i, v := range s {
-			p := sigmoid(v)
-			gh[i] = nearest((p-y[i])*share[i]*packing)<<32 + nearest(p*(1-p)*share[i]*(4*packing))
+	var room [grainRows]float32
+	for lo < hi {
+		n := min(hi-lo, grainRows)
+		p, y, gh := room[:n], o.y[lo:lo+n], out[0][:n]
+		kernel.Sigmoid32(p, score[0][lo:lo+n])
+		if o.r.share == nil {
+			for i, p := range p {
+				gh[i] = nearest((p-y[i])*packing)<<32 + nearest((p-p*p)*(4*packing))
+			}
+			o.r.timesWeight(lo, gh)
+		} else {
+			for i, share := range o.r.share[lo : lo+n] {
+				gh[i] = nearest((p[i]-y[i])*share*packing)<<32 + nearest((p[i]-p[i]*p[i])*share*(4*packing))
+			}
 		}
-		return
+		lo += n
+		out = [][]int64{out[0][n:]}
 	}
-	for i, v := range s {
-		p := sigmoid(v)
-		gh[i] = nearest((p-y[i])*packing)<<32 + nearest(p*(1-p)*(4*packing))
-	}
-	o.r.timesWeight(lo, gh)
 }
 
 func (o *logistic) loss(lo, hi int, score [][]float32) (sum int64) {
@@ -152,27 +156,6 @@ func (o *logistic) loss(lo, hi int, score [][]float32) (sum int64) {
 	}
 	return sum
 }
-
-// sigmoid returns 1/(1+e^−s) to 1e-7, for gradients: its value at the nearest of a grid and two terms of Taylor's series.
-func sigmoid(s float32) float32 {
-	s = min(max(s, -sigmoidMost), sigmoidMost)
-	i := int32(s*sigmoidSteps + (sigmoidMost*sigmoidSteps + 0.5))
-	p := sigmoids[i&2047]
-	d := s - float32(i-sigmoidMost*sigmoidSteps)*(1.0/sigmoidSteps)
-	return p + p*(1-p)*d*(1+(0.5-p)*d)
-}
-
-const (
-	sigmoidMost  = 16
-	sigmoidSteps = 32
-)
-
-var sigmoids = func() (t [2048]float32) {
-	for i := range t {
-		t[i] = float32(1 / (1 + math.Exp(-(float64(i)/sigmoidSteps - sigmoidMost))))
-	}
-	return t
-}()
 
 // exp returns e^x for x ≤ 0 to 1e-6, for gradients: 2 to the whole part of x/ln 2, times a polynomial in the rest.
 func exp(x float32) float32 {
