@@ -89,7 +89,6 @@ type Layer interface {
 // Sequence is layers one after the other.
 type Sequence struct {
 	Layers []Layer
-	pass   Pass
 }
 
 // Forward passes the batch through all layers.

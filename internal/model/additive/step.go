@@ -17,7 +17,6 @@ import "kequn/internal/treekit"
 type stepper struct {
 	rate, minRows, l2, smooth float64
 	noise                     float64
-	beta, sharp               float64
 
 	g, h, w    []float64 // sums of a term's cells
 	pg, ph, pw []float64 // running sums

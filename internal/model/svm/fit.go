@@ -83,7 +83,6 @@ func (f *fitting) classes() bool { return f.task != kequn.Regression }
 type machine struct {
 	coef []float64 // per row of the fit, per landmark, or per coordinate
 	b    float64
-	out  []float64 // f of the training rows where the solver has it
 }
 
 // minority is how many rows of the rarer class are needed for choosing parameters, and crossFit for calibrating.
