@@ -44,7 +44,7 @@ type Learner struct {
 	PairBins int `param:"default=31,min=2,max=31,alias=max_interaction_bins" doc:"the most steps of each side of a grid; fewer where rows are few"`
 
 	Bags     int `param:"default=0,min=0,max=100,alias=outer_bags" doc:"models that are averaged, each stopped by rows it does not see; 0 chooses by the number of rows"`
-	Patience int `param:"default=30,min=1,max=100000,alias=early_stopping_rounds" doc:"sweeps without a lower loss on held-out rows before boosting ends"`
+	Patience int `param:"default=25,min=1,max=100000,alias=early_stopping_rounds" doc:"sweeps without a lower loss on held-out rows before boosting ends"`
 
 	MinRows        float64 `param:"default=10,min=1,max=1000000000,alias=min_samples_leaf" doc:"the least weight of rows in a leaf"`
 	L2             float64 `param:"default=0,min=0,max=1000000000,alias=reg_lambda" doc:"penalty on the square of leaf values"`

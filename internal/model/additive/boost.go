@@ -105,7 +105,7 @@ func (b *booster) run() error {
 				s[j] = float32(v)
 			}
 			g.score = append(g.score, s)
-			g.up = append(g.up, make([]float32, max(columnLanes*columnCells, pairLanes*pairCells)))
+			g.up = append(g.up, make([]float32, blockRoom))
 		}
 		b.bags = append(b.bags, g)
 	}

@@ -63,7 +63,7 @@ func (b *booster) addPairs(n int) error {
 }
 
 func (b *booster) pairStage(found []term, threads int) *stage {
-	return newStage(found, pairLanes, pairCells, b.rows, threads, func(t int, out []uint16) {
+	return newStage(found, pairCells, b.rows, threads, func(t int, out []uint16) {
 		p := found[t]
 		ca, cb := b.bins.Cols[b.used[p.a]], b.bins.Cols[b.used[p.b]]
 		oa, ob := b.coarse.of[p.a], b.coarse.of[p.b]

@@ -3,6 +3,9 @@ package additive
 // grainRows is how many rows are looked at at once: their gradients stay in the nearest cache.
 const grainRows = 512
 
+// blockRoom is room for the cells of a block.
+const blockRoom = lanes * max(columnCells, pairCells)
+
 // counter adds up gradients per cell of a block's terms. It is scratch memory of one goroutine.
 type counter struct {
 	gh   [][]int64 // of grainRows rows, per output
@@ -14,12 +17,11 @@ type counter struct {
 
 func newCounter(outputs, pourRows int) *counter {
 	c := &counter{pourRows: pourRows}
-	const room = max(columnLanes*columnCells, pairLanes*pairCells)
 	for range outputs {
 		c.gh = append(c.gh, make([]int64, grainRows))
-		c.hist = append(c.hist, make([]int64, room))
-		c.g = append(c.g, make([]int64, room))
-		c.h = append(c.h, make([]int64, room))
+		c.hist = append(c.hist, make([]int64, blockRoom))
+		c.g = append(c.g, make([]int64, blockRoom))
+		c.h = append(c.h, make([]int64, blockRoom))
 	}
 	return c
 }
@@ -43,11 +45,13 @@ func (c *counter) count(o objective, s *stage, prev *block, up [][]float32, next
 				s.update(prev, up, score, a, z)
 			}
 			o.gradient(a, z, score, c.gh)
-			for k := range c.hist {
+			for k, hist := range c.hist {
 				if s.cells == columnCells {
-					countColumns(next.words[a:z], c.gh[k], (*[columnLanes * columnCells]int64)(c.hist[k]))
-				} else {
-					countPairs(next.words[a:z], c.gh[k], (*[pairLanes * pairCells]int64)(c.hist[k]))
+					countColumns(next.words[0][a:z], c.gh[k], (*[lanes * columnCells]int64)(hist))
+					continue
+				}
+				for i, words := range next.words {
+					countPairs(words[a:z], c.gh[k], (*[pairLanes * pairCells]int64)(hist[i*pairLanes*pairCells:]))
 				}
 			}
 		}
@@ -67,7 +71,7 @@ func (c *counter) pour(o objective, s *stage, b *block) {
 				h[i] += dh
 			}
 		}
-		clear(c.hist[k][:s.lanes*s.cells])
+		clear(c.hist[k][:lanes*s.cells])
 	}
 }
 
@@ -75,9 +79,11 @@ func (c *counter) pour(o objective, s *stage, b *block) {
 func (s *stage) update(b *block, up [][]float32, score [][]float32, lo, hi int) {
 	for k := range score {
 		if s.cells == columnCells {
-			updateColumns(b.words[lo:hi], (*[columnLanes * columnCells]float32)(up[k]), score[k][lo:hi])
-		} else {
-			updatePairs(b.words[lo:hi], (*[pairLanes * pairCells]float32)(up[k]), score[k][lo:hi])
+			updateColumns(b.words[0][lo:hi], (*[lanes * columnCells]float32)(up[k]), score[k][lo:hi])
+			continue
+		}
+		for i, words := range b.words {
+			updatePairs(words[lo:hi], (*[pairLanes * pairCells]float32)(up[k][i*pairLanes*pairCells:]), score[k][lo:hi])
 		}
 	}
 }

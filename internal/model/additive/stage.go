@@ -5,16 +5,17 @@ import (
 	"kequn/internal/treekit"
 )
 
-// Terms are packed side by side so that a row's cells of several are read as one word: 8 columns of at most 256 cells, or 4
-// pairs of at most 1,024. The terms of a block see the gradient of the same scores; the rate is small enough that even
-// 8 equal columns do not overshoot.
+// Terms are packed side by side so that a row's cells of several are read as one word. Eight terms are a block: they see the
+// gradient of the same scores. Rates are small enough that even 8 equal columns do not overshoot.
 //
-//	block of columns   word of a row  [ c₀ c₁ c₂ c₃ c₄ c₅ c₆ c₇ ]   a byte each
-//	block of pairs     word of a row  [  p₀    p₁    p₂    p₃   ]   16 bits each
+//	block of columns   a word per row    [ c₀ c₁ c₂ c₃ c₄ c₅ c₆ c₇ ]                       a byte each
+//	block of pairs     two words per row [  p₀    p₁    p₂    p₃   ] [  p₄    p₅    p₆    p₇   ]   16 bits each
 const (
-	columnLanes, columnCells = 8, 256
-	pairLanes, pairCells     = 4, pairSteps * pairSteps
-	pairSteps                = 32
+	lanes       = 8
+	columnCells = 256
+	pairCells   = pairSteps * pairSteps
+	pairSteps   = 32
+	pairLanes   = 4 // per word
 )
 
 // term is what a shape is made for: a column, or a pair.
@@ -30,7 +31,6 @@ type term struct {
 type stage struct {
 	terms  []term
 	blocks []block
-	lanes  int          // terms per block at most
 	cells  int          // room per term
 	part   [][][]uint64 // weight of the training rows in units: part[f][t][cell]
 }
@@ -38,16 +38,16 @@ type stage struct {
 // block is up to lanes terms, from … to−1.
 type block struct {
 	from, to int
-	words    []uint64
+	words    [][]uint64
 }
 
 // newStage packs the terms; cell gives the cells of a term's rows in the order of r.
-func newStage(terms []term, lanes, cells int, r *rows, threads int, cell func(t int, out []uint16)) *stage {
-	s := &stage{terms: terms, lanes: lanes, cells: cells}
+func newStage(terms []term, cells int, r *rows, threads int, cell func(t int, out []uint16)) *stage {
+	s := &stage{terms: terms, cells: cells}
 	nBlocks := (len(terms) + lanes - 1) / lanes
 	s.blocks = make([]block, nBlocks)
 	for i := range s.blocks {
-		s.blocks[i] = block{from: len(terms) * i / nBlocks, to: len(terms) * (i + 1) / nBlocks, words: make([]uint64, r.n)}
+		s.blocks[i] = block{from: len(terms) * i / nBlocks, to: len(terms) * (i + 1) / nBlocks}
 	}
 	nParts := len(r.from) - 1
 	s.part = make([][][]uint64, nParts)
@@ -63,9 +63,17 @@ func newStage(terms []term, lanes, cells int, r *rows, threads int, cell func(t 
 			b := &s.blocks[i]
 			for t := b.from; t < b.to; t++ {
 				cell(t, column)
-				shift := (t - b.from) * (64 / lanes)
+				perWord, bits := lanes, 8
+				if cells == pairCells {
+					perWord, bits = pairLanes, 16
+				}
+				lane := t - b.from
+				if lane%perWord == 0 {
+					b.words = append(b.words, make([]uint64, r.n))
+				}
+				word, shift := b.words[lane/perWord], lane%perWord*bits
 				for row, k := range column {
-					b.words[row] |= uint64(k) << shift
+					word[row] |= uint64(k) << shift
 				}
 				for f := range nParts {
 					sum := s.part[f][t]
@@ -104,7 +112,7 @@ func columnStage(bins *treekit.Bins, used []int, r *rows, threads int) *stage {
 	for i, c := range used {
 		terms[i] = term{a: i, b: -1, cells: bins.Cuts[c].Cells(), cut: &bins.Cuts[c]}
 	}
-	return newStage(terms, columnLanes, columnCells, r, threads, func(t int, out []uint16) {
+	return newStage(terms, columnCells, r, threads, func(t int, out []uint16) {
 		col := bins.Cols[used[t]]
 		for i, row := range r.source {
 			out[i] = uint16(col[row])
