@@ -1,6 +1,6 @@
 """kequn's additive beside InterpretML's explainable boosting machine: same tables, each with its defaults, in turns in one run.
 
-  python compare.py                      tables "small" and "middle", 2 threads, 1 round
+  python compare.py                      tables "small" and "middle", 1 thread, 1 round
   python compare.py --tables large       kequn alone: the peer takes hours
 
 Needs numpy, scikit-learn, interpret-core and Go; run it in this folder. Tables go to a temporary folder. Every measurement is a process of its own.
@@ -8,7 +8,7 @@ Needs numpy, scikit-learn, interpret-core and Go; run it in this folder. Tables 
   middle  45,000 × 16: 10 numbers, 6 categories
   large   1,000,000 × 28: 22 numbers, 6 categories
 The outcome follows bends and steps of the columns and three pairs. Times are from columns in memory to the model, binning included; AUC and log loss are of
-other rows, a quarter as many (at most 200,000).
+other rows, a quarter as many (at most 200,000). With more than one thread the peer works in processes whose processor time is not seen: compare CPU with one.
 """
 import argparse, json, os, resource, statistics, subprocess, sys, tempfile, time
 
@@ -79,7 +79,7 @@ def measure(cmd):
 def main():
     a = argparse.ArgumentParser()
     a.add_argument("--rounds", type=int, default=1)
-    a.add_argument("--threads", type=int, default=2)
+    a.add_argument("--threads", type=int, default=1)
     a.add_argument("--tables", default="small,middle")
     a.add_argument("--ebm", nargs=2)
     a = a.parse_args()

@@ -224,31 +224,58 @@ func (l *lloyd) inertia() float64 {
 	}, func(a, b float64) float64 { return a + b })
 }
 
-// groups returns the result with groups numbered from the largest down and empty ones left out.
-func (l *lloyd) groups() *Groups {
-	order := make([]int, 0, l.k)
-	for g, n := range l.count {
+// rank numbers the groups from the largest down, so that the first of equally near centres is the same one here and in
+// [Assign]. Renumbering lets tied rows change over to a larger group, which can change the order again: the largest groups
+// only gain, so this ends. A group that loses all its rows starts again at the row furthest from its centre.
+func (l *lloyd) rank() {
+	for range l.set.MaxIterations {
+		order := make([]int, l.k)
+		for g := range order {
+			order[g] = g
+		}
+		slices.SortStableFunc(order, func(a, b int) int {
+			if c := cmp.Compare(l.count[b], l.count[a]); c != 0 {
+				return c
+			}
+			return slices.Compare(l.centre[a*l.p:(a+1)*l.p], l.centre[b*l.p:(b+1)*l.p])
+		})
+		to := make([]int32, l.k)
+		centre, sum, count := slices.Clone(l.centre), slices.Clone(l.sum), slices.Clone(l.count)
+		for i, g := range order {
+			to[g] = int32(i)
+			l.count[i] = count[g]
+			copy(l.centre[i*l.p:(i+1)*l.p], centre[g*l.p:])
+			copy(l.sum[i*l.p:(i+1)*l.p], sum[g*l.p:])
+		}
+		for i, g := range l.label {
+			l.label[i] = to[g]
+		}
+		full := l.groupsWithRows()
+		if l.assign() == 0 {
+			return
+		}
+		if l.groupsWithRows() < full {
+			l.fillEmpty()
+			l.assign()
+		}
+	}
+}
+
+func (l *lloyd) groupsWithRows() int {
+	full := 0
+	for _, n := range l.count {
 		if n > 0 {
-			order = append(order, g)
+			full++
 		}
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		if c := cmp.Compare(l.count[b], l.count[a]); c != 0 {
-			return c
-		}
-		return slices.Compare(l.centre[a*l.p:(a+1)*l.p], l.centre[b*l.p:(b+1)*l.p])
-	})
-	out := &Groups{K: len(order), Inertia: l.inertia(), Iterations: l.rounds, Label: l.label}
-	to := make([]int32, l.k)
-	for i, g := range order {
-		to[g] = int32(i)
-		out.Sizes = append(out.Sizes, l.count[g])
-		out.Centres = append(out.Centres, l.centre[g*l.p:(g+1)*l.p]...)
-	}
-	for i, g := range out.Label {
-		out.Label[i] = to[g]
-	}
-	return out
+	return full
+}
+
+// groups returns the result: groups from the largest down, empty ones left out.
+func (l *lloyd) groups() *Groups {
+	l.rank()
+	full := l.groupsWithRows()
+	return &Groups{K: full, Centres: l.centre[:full*l.p], Sizes: l.count[:full], Inertia: l.inertia(), Iterations: l.rounds, Label: l.label}
 }
 
 // plusPlus draws seeds: the first row at random, each further one with probability proportional to its squared distance
