@@ -55,6 +55,12 @@ type Card struct {
 	Scalability      Scalability      `json:"scalability"`
 	Generalization   Generalization   `json:"generalization"`
 
+	Chance      *Chance       `json:"chance,omitempty"`
+	Fairness    []Fairness    `json:"fairness,omitempty"`
+	Comparison  []Comparison  `json:"comparison,omitempty"`
+	Help        []Help        `json:"help,omitempty"`
+	NotMeasured []NotMeasured `json:"not_measured,omitempty"`
+
 	Verdict Verdict `json:"grade"`
 	Tips    []Text  `json:"advice"`
 }
@@ -84,6 +90,11 @@ type Stability struct {
 	SD     *float64      `json:"sd,omitempty"`    // of the rounds' AUC or R²
 	Worst  *float64      `json:"worst,omitempty"` // the least of them
 	PSI    *float64      `json:"psi,omitempty"`   // drift of scores between the first and the last round
+
+	By         string      `json:"by,omitempty"` // family that was trained again, and on how many rows
+	ByRows     int         `json:"by_rows,omitempty"`
+	Seeds      []Variation `json:"seeds,omitempty"`      // other seeds and other draws of the training rows
+	Parameters []Variation `json:"parameters,omitempty"` // each parameter halved and doubled
 }
 
 // RoundFigure is one round.
@@ -103,6 +114,12 @@ type Interpretability struct {
 	Top          []Weight `json:"top,omitempty"` // the ten most important
 	Rules        int      `json:"rules,omitempty"`
 	ExactReasons bool     `json:"exact_reasons"` // contributions that add up to the score's margin
+
+	// Of the simplest stand-ins that explain measured: how much of the score's variation on judged rows they tell.
+	TreeFidelity *float64 `json:"tree_fidelity,omitempty"`
+	TreeLeaves   int      `json:"tree_leaves,omitempty"`
+	RuleFidelity *float64 `json:"rule_fidelity,omitempty"`
+	SurrogateFor string   `json:"surrogate_for,omitempty"`
 }
 
 // Weight is a column's share of importance.
@@ -118,6 +135,11 @@ type Scalability struct {
 	RowsPerSecond  *float64 `json:"predict_rows_per_second,omitempty"`
 	PeakMB         float64  `json:"peak_mb,omitempty"`
 	PredictSeconds float64  `json:"predict_seconds"`
+
+	By      string        `json:"by,omitempty"` // family whose curve it is
+	Curve   []CurvePoint  `json:"curve,omitempty"`
+	Threads []ThreadPoint `json:"threads,omitempty"`
+	More    *MoreRows     `json:"twice_the_rows,omitempty"`
 }
 
 // Generalization is whether what was learnt holds elsewhere.
@@ -127,11 +149,15 @@ type Generalization struct {
 	TestLoss  *float64 `json:"test_loss,omitempty"`
 	TrainAUC  *float64 `json:"train_auc,omitempty"`
 	TestAUC   *float64 `json:"test_auc,omitempty"`
+
+	Other  bool          `json:"other_data,omitempty"` // judged on another dataset of the same shape
+	Groups []GroupFigure `json:"unseen_groups,omitempty"`
+	Drift  []ColumnDrift `json:"drift,omitempty"` // the columns that differ most, PSI above 0.1
 }
 
 // NewCard judges a model. It returns an error if nothing can be said: no rows, or a task it does not know. A figure that the data
 // cannot answer, such as an AUC of one class, is left out.
-//
+
 // Cost is that of 200 bootstrap resamples: about 3 s at a million rows.
 func NewCard(in Input) (*Card, error) {
 	s := in.Judged
