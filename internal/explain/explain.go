@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -35,7 +34,9 @@ type Reason struct {
 	Column       string  `json:"column"`
 	Value        string  `json:"value"`        // as people read it, in no language in particular
 	Contribution float64 `json:"contribution"` // on the margin, against the average customer
+	SE           float64 `json:"se,omitempty"` // of a contribution that was sampled
 	Kind         string  `json:"kind,omitempty"`
+	Flag         Text    `json:"flag,omitzero"` // what the kind means for whoever acts on it: can it be changed, may it stand for something else
 	Zh           string  `json:"zh"`
 	En           string  `json:"en"`
 }
@@ -46,6 +47,7 @@ type Explained struct {
 	Margin  float64  `json:"margin"`  // before calibration and blending
 	Reasons []Reason `json:"reasons"` // largest first
 	Rest    float64  `json:"rest"`    // what the columns that are not listed contribute together
+	Summary Text     `json:"summary"` // all of it in a sentence
 }
 
 // Reasons explains the rows of x by at most the n columns that contribute most (0: all that contribute anything). The model must be a
@@ -62,7 +64,40 @@ func Reasons(m model.Model, x *table.Table, class, n int, words Catalogue) ([]Ex
 	if err != nil {
 		return nil, err
 	}
-	cols := m.Header().Columns
+	return reasonsOf(m.Header(), x, base, phi, nil, n, words), nil
+}
+
+// Reasons is the function [Reasons] with sampled contributions, for any model.
+func (s Sampled) Reasons(ctx context.Context, m model.Model, x *table.Table, n int, words Catalogue) ([]Explained, error) {
+	base, phi, se, err := s.Attribute(ctx, m, x)
+	if err != nil {
+		return nil, err
+	}
+	return reasonsOf(m.Header(), x, base, phi, se, n, words), nil
+}
+
+// Each attributes many rows in blocks, so that memory stays bounded: f gets the first row of each block in order, and what
+// [model.Attributor] says of its rows.
+func Each(ctx context.Context, m model.Attributor, x *table.Table, class int, f func(first int, base float64, phi []float64) error) error {
+	// Trees make their tables anew for each block: at this size that is a few per cent of the work.
+	const block = 1 << 16
+	for lo := 0; lo < x.NRows(); lo += block {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		base, phi, err := m.Attribute(x.Slice(lo, min(lo+block, x.NRows())), class)
+		if err != nil {
+			return err
+		}
+		if err := f(lo, base, phi); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func reasonsOf(h model.Header, x *table.Table, base float64, phi, se []float64, n int, words Catalogue) []Explained {
+	cols := h.Columns
 	out := make([]Explained, x.NRows())
 	size := make([]float64, len(cols))
 	for i := range out {
@@ -80,31 +115,34 @@ func Reasons(m model.Model, x *table.Table, class, n int, words Catalogue) ([]Ex
 				e.Rest += row[j]
 				continue
 			}
-			e.Reasons = append(e.Reasons, reason(m.Header().Task, x.Column(cols[j].Name), i, row[j], words))
+			r := reason(h.Task, x.Column(cols[j].Name), i, row[j], words)
+			if se != nil {
+				r.SE = se[i*len(cols)+int(j)]
+			}
+			e.Reasons = append(e.Reasons, r)
 		}
+		e.Summary = summary(h.Task, e, x, i, words)
 		out[i] = e
 	}
-	return out, nil
+	return out
 }
 
 func reason(task kequn.Task, c *table.Column, row int, phi float64, words Catalogue) Reason {
-	var w Words
-	if words != nil {
-		w = words(c.Name)
-	}
-	if w.Zh == "" {
-		w.Zh = c.Name
-	}
-	if w.En == "" {
-		w.En = c.Name
-	}
+	w := words.called(c.Name)
 	r := Reason{Column: c.Name, Value: Value(c, row, w.Unit), Contribution: phi, Kind: w.Kind}
+	r.Flag = flag(w.Kind)
+	fact := factOf(c, row, w, r.Value)
+	r.Zh, r.En = fact.Zh+"："+effect(kequn.Chinese, task, phi), fact.En+": "+effect(kequn.English, task, phi)
+	return r
+}
+
+// factOf says what the column holds in the row.
+func factOf(c *table.Column, row int, w Words, value string) Text {
 	if w.Fact != nil {
 		zh, en := w.Fact(c, row)
-		r.Zh, r.En = zh+"："+effect(kequn.Chinese, task, phi), en+": "+effect(kequn.English, task, phi)
-		return r
+		return Text{zh, en}
 	}
-	isZh, isEn := "为 "+r.Value, "is "+r.Value
+	isZh, isEn := "为 "+value, "is "+value
 	if c.IsMissing(row) {
 		isZh, isEn = w.MissingZh, w.MissingEn
 		if isZh == "" {
@@ -114,8 +152,7 @@ func reason(task kequn.Task, c *table.Column, row int, phi float64, words Catalo
 			isEn = "is unknown"
 		}
 	}
-	r.Zh, r.En = w.Zh+" "+isZh+"："+effect(kequn.Chinese, task, phi), w.En+" "+isEn+": "+effect(kequn.English, task, phi)
-	return r
+	return Text{w.Zh + " " + isZh, w.En + " " + isEn}
 }
 
 // effect says what a contribution does.
@@ -178,145 +215,4 @@ func Value(c *table.Column, row int, unit string) string {
 		text += " " + unit
 	}
 	return text
-}
-
-// Weight is a column's importance.
-type Weight struct {
-	Column string  `json:"column"`
-	Share  float64 `json:"share"`        // of the whole, the model's own measure; or of all losses by permutation, where above 0
-	Loss   float64 `json:"loss"`         // permutation: by how much the loss rises when the column is shuffled
-	SE     float64 `json:"se,omitempty"` // over repeats
-}
-
-// Importance returns the model's own importance, largest first; columns without any are left out. It is nil if the model has none.
-func Importance(m model.Model) []Weight {
-	a, ok := m.(model.Importancer)
-	if !ok {
-		return nil
-	}
-	share, cols := a.Importance(), m.Header().Columns
-	var out []Weight
-	for _, j := range kernel.ArgsortDesc(share) {
-		if share[j] > 0 {
-			out = append(out, Weight{Column: cols[j].Name, Share: share[j]})
-		}
-	}
-	return out
-}
-
-// Permutation is how permutation importance is measured. The zero value works.
-type Permutation struct {
-	Repeats int // 0: 5
-	MaxRows int // rows used, a sample by a hash of their values; 0: 10,000
-	Seed    uint64
-	Threads int
-}
-
-// Weights returns, for each column of the model, by how much the loss on held-out rows (log loss, or squared error) rises when
-// its values are shuffled among the rows, as a mean over repeats with its standard error; largest first.
-//
-// Columns that say the same share their importance: shuffling one leaves the other. Cost is columns × repeats predictions of MaxRows rows.
-//
-// Reference: Fisher, Rudin and Dominici, All Models are Wrong, but Many are Useful (2019).
-func (p Permutation) Weights(ctx context.Context, m model.Model, x *table.Table, y model.Outcome, w []float64) ([]Weight, error) {
-	if p.Repeats <= 0 {
-		p.Repeats = 5
-	}
-	if p.MaxRows <= 0 {
-		p.MaxRows = 10_000
-	}
-	if n := x.NRows(); len(y.Y) != n || (w != nil && len(w) != n) {
-		return nil, fmt.Errorf("explain: %d rows, %d outcomes, %d weights", n, len(y.Y), len(w))
-	}
-	if x.NRows() == 0 {
-		return nil, kequn.Errorf(kequn.KindNotEnough, "", "no held-out rows to measure importance on")
-	}
-	cols := m.Header().Columns
-	in, err := model.Match(cols, x)
-	if err != nil {
-		return nil, err
-	}
-	if n := x.NRows(); n > p.MaxRows {
-		rows := kernel.NewStream(p.Seed, kernel.ID("permutation")).Sample(n, p.MaxRows)
-		in, y, w = in.Take(rows), y.Take(rows), kernel.Take(w, rows)
-	}
-	n := len(y.Y)
-	whole, err := loss(m, in, y, w)
-	if err != nil {
-		return nil, err
-	}
-	rise := make([]float64, len(cols)*p.Repeats)
-	errs := make([]error, len(rise))
-	kernel.Parallel(len(rise), p.Threads, 1, func(lo, hi int) {
-		for j := lo; j < hi; j++ {
-			if errs[j] = ctx.Err(); errs[j] != nil {
-				return
-			}
-			col, repeat := j/p.Repeats, j%p.Repeats
-			perm := kernel.NewStream(p.Seed, kernel.ID(cols[col].Name), uint64(repeat)).Perm(n)
-			rows := make([]int32, n)
-			for i, r := range perm {
-				rows[i] = int32(r)
-			}
-			mixed := &table.Table{Columns: slices.Clone(in.Columns)}
-			mixed.Columns[col] = in.Columns[col].Take(rows)
-			var l float64
-			l, errs[j] = loss(m, mixed, y, w)
-			rise[j] = l - whole
-		}
-	})
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
-		}
-	}
-	out, total := make([]Weight, len(cols)), 0.0
-	for c := range cols {
-		r := rise[c*p.Repeats : (c+1)*p.Repeats]
-		mean, variance := kernel.MeanVar(r, nil)
-		out[c] = Weight{Column: cols[c].Name, Loss: mean}
-		if p.Repeats > 1 {
-			out[c].SE = math.Sqrt(variance / float64(p.Repeats-1))
-		}
-		total += max(mean, 0)
-	}
-	for c := range out {
-		if total > 0 {
-			out[c].Share = max(out[c].Loss, 0) / total
-		}
-	}
-	slices.SortStableFunc(out, func(a, b Weight) int {
-		switch {
-		case a.Loss > b.Loss:
-			return -1
-		case a.Loss < b.Loss:
-			return 1
-		}
-		return 0
-	})
-	return out, nil
-}
-
-// loss returns the weighted mean loss of the model's scores.
-func loss(m model.Model, x *table.Table, y model.Outcome, w []float64) (float64, error) {
-	p, err := m.Predict(x)
-	if err != nil {
-		return 0, err
-	}
-	k := m.Header().NOut()
-	each := make([]float64, len(y.Y))
-	for i, v := range y.Y {
-		switch {
-		case y.Task == kequn.Regression:
-			each[i] = (v - p[i]) * (v - p[i])
-		case y.Task == kequn.Multiclass:
-			each[i] = -math.Log(max(p[i*k+int(v)], 1e-15))
-		case v == 1:
-			each[i] = -math.Log(max(p[i], 1e-15))
-		default:
-			each[i] = -math.Log(max(1-p[i], 1e-15))
-		}
-	}
-	mean, _ := kernel.MeanVar(each, w)
-	return mean, nil
 }

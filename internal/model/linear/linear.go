@@ -63,6 +63,37 @@ func (Learner) Name() string { return Family }
 
 // Fit returns the model. See [Learner] and [model.Learner].
 func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []float64) (model.Model, error) {
+	f, err := l.prepare(ctx, x, y, w)
+	if err != nil {
+		return nil, err
+	}
+	p := f.problem
+	var fitted *solution
+	switch {
+	case f.L1 > 0:
+		fitted, err = p.solveNet(ctx, f.Learner, model.RowHash(f.inputs, 3))
+	case len(p.texts) > 0:
+		fitted, err = p.solveText(ctx, f.Learner, textHash(f.inputs))
+	default:
+		fitted, err = solve(ctx, f.Learner, p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f.model(fitted)
+}
+
+// prepared is a table encoded for the solvers.
+type prepared struct {
+	Learner // defaults resolved
+	start   model.Start
+	notes   []string
+	inputs  *table.Table
+	e       *encoding
+	problem *problem
+}
+
+func (l Learner) prepare(ctx context.Context, x *table.Table, y model.Outcome, w []float64) (*prepared, error) {
 	l, start, err := model.Begin(ctx, l, x, y, w)
 	if err != nil {
 		return nil, err
@@ -97,29 +128,25 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 	p := newProblem(l.Threads, e.design(x.NRows(), l.Threads), y, w, l.Power)
 	p.texts = e.texts()
 	p.setPenalty(e)
-	var fitted *solution
-	switch {
-	case l.L1 > 0:
-		fitted, err = p.solveNet(ctx, l, model.RowHash(inputs, 3))
-	case len(p.texts) > 0:
-		fitted, err = p.solveText(ctx, l, textHash(inputs))
-	default:
-		fitted, err = solve(ctx, l, p)
-	}
-	if err != nil {
+	return &prepared{Learner: l, start: start, notes: notes, inputs: inputs, e: e, problem: p}, nil
+}
+
+// model returns the model of a solution.
+func (f *prepared) model(s *solution) (*Model, error) {
+	if err := s.finite(); err != nil {
 		return nil, err
 	}
-	if err := fitted.finite(); err != nil {
-		return nil, err
+	params := f.start.Params
+	if f.L2 == 0 {
+		params = setParam(params, "l2", s.l2)
 	}
-	if l.L2 == 0 {
-		start.Params = setParam(start.Params, "l2", fitted.l2)
+	if f.TextL2 == 0 {
+		params = setParam(params, "text_l2", s.textL2)
 	}
-	if l.TextL2 == 0 {
-		start.Params = setParam(start.Params, "text_l2", fitted.textL2)
-	}
-	h := start.Header(formatVersion, e.cols, append(append(notes, e.notes...), fitted.notes...))
-	m := newModel(h, e, p, fitted)
+	start := f.start
+	start.Params = params
+	notes := append(append(slices.Clone(f.notes), f.e.notes...), s.notes...)
+	m := newModel(start.Header(formatVersion, f.e.cols, notes), f.e, f.problem, s)
 	m.h.Seconds = start.Seconds()
 	return m, nil
 }
@@ -176,7 +203,8 @@ type solution struct {
 	beta   []float64
 	l2     float64
 	path   []PathStep
-	text   []float64 // k×width coefficients of the texts' grams
+	raw    [][]float64 // of each step of the path: coefficients as the solver has them, texts' last
+	text   []float64   // k×width coefficients of the texts' grams
 	textL2 float64
 	hess   []float64 // lower triangle at beta without penalty, q×q; nil if it was never made
 	sigma  float64   // regression: variance of the residuals

@@ -95,7 +95,7 @@ func (p *problem) solveNet(ctx context.Context, l Learner, hash []uint64) (*solu
 				step.NonZero++
 			}
 		}
-		s.path = append(s.path, step)
+		s.path, s.raw = append(s.path, step), append(s.raw, beta)
 		if i == at {
 			s.l2, s.beta, s.text = lambda, beta[:p.k*p.q], beta[p.k*p.q:]
 		}

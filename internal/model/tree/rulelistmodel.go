@@ -215,12 +215,15 @@ func (g *game) shapley(holds []uint8) []float64 {
 func (m *RuleListModel) Importance() []float64 { return slices.Clone(m.gain) }
 
 // Rules implements [model.Ruler]: the rules in their order, for who fits one goes no further.
-func (m *RuleListModel) Rules(lang kequn.Lang) []string {
+func (m *RuleListModel) Rules(lang kequn.Lang) []string { return m.RulesIn(lang, model.Wording{}) }
+
+// RulesIn implements [model.WordedRuler].
+func (m *RuleListModel) RulesIn(lang kequn.Lang, words model.Wording) []string {
 	out := make([]string, len(m.rules))
 	for i, r := range m.rules {
 		parts := make([]string, len(r.conditions))
 		for j, c := range r.conditions {
-			parts[j] = c.words(lang, m.h.Columns[c.col], m.sometimesMissing[c.col] != 0)
+			parts[j] = c.words(lang, called(words, m.h.Columns[c.col]), m.sometimesMissing[c.col] != 0)
 		}
 		var who string
 		switch {
@@ -237,7 +240,7 @@ func (m *RuleListModel) Rules(lang kequn.Lang) []string {
 		if m.h.Task == kequn.Binary {
 			p = logistic(p)
 		}
-		out[i] = who + strings.Join(parts, lang.Pick(" 且 ", " and ")) + lang.Pick(" → ", ", then ") + says(lang, m.h, []float64{p}) +
+		out[i] = who + strings.Join(parts, lang.Pick(" 且 ", " and ")) + lang.Pick(" → ", ", then ") + says(lang, words, m.h, []float64{p}) +
 			fmt.Sprintf(lang.Pick("（训练客户的 %.1f%%）", " (%.1f %% of training rows)"), 100*r.weight/m.total)
 	}
 	return out

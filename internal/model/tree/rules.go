@@ -15,7 +15,10 @@ import (
 
 // Rules implements [model.Ruler]: one rule per leaf, those first that move the prediction of most customers furthest from the
 // average.
-func (m *Model) Rules(lang kequn.Lang) []string {
+func (m *Model) Rules(lang kequn.Lang) []string { return m.RulesIn(lang, model.Wording{}) }
+
+// RulesIn implements [model.WordedRuler].
+func (m *Model) RulesIn(lang kequn.Lang, words model.Wording) []string {
 	t := &m.trees.Trees[0]
 	type rule struct {
 		weight float64
@@ -41,7 +44,7 @@ func (m *Model) Rules(lang kequn.Lang) []string {
 		for c, v := range out {
 			far += math.Abs(v - mean[c])
 		}
-		rules = append(rules, rule{far * t.Cover[leaf], m.sentence(lang, path, out, t.Cover[leaf])})
+		rules = append(rules, rule{far * t.Cover[leaf], m.sentence(lang, words, path, out, t.Cover[leaf])})
 	}
 	if len(t.Nodes) == 0 {
 		walk(^int32(0), nil)
@@ -110,21 +113,32 @@ func (m *Model) with(path []condition, t *treekit.Tree, n *treekit.Node, left bo
 	return path
 }
 
-func (m *Model) sentence(lang kequn.Lang, path []condition, out []float64, cover float64) string {
+func (m *Model) sentence(lang kequn.Lang, w model.Wording, path []condition, out []float64, cover float64) string {
 	parts := make([]string, len(path))
 	for i, c := range path {
-		parts[i] = c.words(lang, m.h.Columns[c.col], m.sometimesMissing[c.col] != 0)
+		parts[i] = c.words(lang, called(w, m.h.Columns[c.col]), m.sometimesMissing[c.col] != 0)
 	}
 	if len(parts) == 0 {
 		parts = []string{lang.Pick("所有客户", "everybody")}
 	}
-	then := says(lang, m.h, out)
+	then := says(lang, w, m.h, out)
 	share := fmt.Sprintf(lang.Pick("（训练客户的 %.1f%%）", " (%.1f %% of training rows)"), 100*cover/m.total)
 	return lang.Pick("若 ", "if ") + strings.Join(parts, lang.Pick(" 且 ", " and ")) + lang.Pick(" → ", ", then ") + then + share
 }
 
+// called returns the column under the name that the wording has for it.
+func called(w model.Wording, c model.Column) model.Column {
+	if w.Column != nil {
+		c.Name = w.Column(c.Name)
+	}
+	return c
+}
+
 // says words a prediction.
-func says(lang kequn.Lang, h model.Header, out []float64) string {
+func says(lang kequn.Lang, w model.Wording, h model.Header, out []float64) string {
+	if w.Value != nil && h.Task != kequn.Multiclass {
+		return w.Value(out[0])
+	}
 	switch h.Task {
 	case kequn.Binary:
 		return fmt.Sprintf(lang.Pick("概率 %.1f%%", "probability %.1f %%"), 100*out[0])
