@@ -27,6 +27,8 @@ type Series struct {
 	Dashed bool   // for references: random order, perfect calibration
 	Dots   bool   // marks each point
 	Marks  bool   // points only, no line
+
+	Whiskers bool // Low and High are upright whiskers at the points, not a band
 }
 
 // Axis says how values of one direction are shown.
@@ -43,9 +45,10 @@ type Line struct {
 	Title  string
 	X, Y   Axis
 	Series []Series
-	VLines []Mark // upright marks, such as the chosen cutoff
-	Width  int    // 0 is 640
-	Height int    // 0 is 320
+	VLines []Mark    // upright marks, such as the chosen cutoff
+	Rug    []Stretch // where the rows are, along the x axis
+	Width  int       // 0 is 640
+	Height int       // 0 is 320
 }
 
 // Mark is an upright line at a value of x with a word.
@@ -53,6 +56,9 @@ type Mark struct {
 	X    float64
 	Text string
 }
+
+// Stretch is a piece of the x axis with the share of the rows in it.
+type Stretch struct{ From, To, Share float64 }
 
 const (
 	left, right, top, bottom = 62.0, 18.0, 14.0, 46.0
@@ -62,42 +68,105 @@ const (
 // SVG returns the picture as one svg element.
 func (l Line) SVG() string {
 	w, h := orSize(l.Width, 640), orSize(l.Height, 320)
-	legend := 0.0
+	var keys []key
 	if len(l.Series) > 1 || (len(l.Series) == 1 && l.Series[0].Name != "") {
-		legend = 22 * math.Ceil(float64(len(l.Series))/3)
+		for _, s := range l.Series {
+			keys = append(keys, key{s.Name, s.paint(), s.Dashed, s.Marks})
+		}
 	}
-	x := scaleOf(l.X, l.values(func(s Series) []float64 { return xs(s.Points) }), left, float64(w)-right)
-	y := scaleOf(l.Y, l.values(func(s Series) []float64 { return append(append(ys(s.Points), s.Low...), s.High...) }), float64(h)-bottom, top+legend)
+	y := scaleOf(l.Y, l.values(func(s Series) []float64 { return append(append(ys(s.Points), s.Low...), s.High...) }), float64(h)-bottom, 0)
+	from := margin(y, l.Y)
+	y.to = top + legend(keys, from, float64(w)-right, top, nil)
+	x := scaleOf(l.X, l.values(func(s Series) []float64 { return xs(s.Points) }), from, float64(w)-right)
 	var b strings.Builder
 	open(&b, w, h, l.Title)
 	frame(&b, x, y, l.X, l.Y)
-	for i, s := range l.Series {
+	l.rug(&b, x, y)
+	for _, s := range l.Series {
 		s.draw(&b, x, y)
-		if legend > 0 {
-			lx, ly := left+float64(i%3)*(float64(w)-left-right)/3, top+22*float64(i/3)
-			dash := ""
-			if s.Dashed {
-				dash = ` stroke-dasharray="5 4"`
-			}
-			if s.Marks {
-				fmt.Fprintf(&b, `<circle cx="%s" cy="%s" r="4" fill="%s"/>`, num(lx+9), num(ly), s.paint())
-			} else {
-				fmt.Fprintf(&b, `<line x1="%s" y1="%s" x2="%s" y2="%s" stroke="%s" stroke-width="2.5"%s/>`, num(lx), num(ly), num(lx+18), num(ly), s.paint(), dash)
-			}
-			text(&b, lx+24, ly+4, "start", s.Name, "")
-		}
 	}
-	for _, m := range l.VLines {
-		px := x.at(m.X)
+	legend(keys, from, float64(w)-right, top, &b)
+	for i, m := range l.VLines {
+		px, py := x.at(m.X), y.to+12+14*float64(i)
 		fmt.Fprintf(&b, `<line x1="%s" y1="%s" x2="%s" y2="%s" class="kq-mark"/>`, num(px), num(y.to), num(px), num(y.from))
 		anchor, dx := "start", 5.0
-		if px > float64(w)*.7 {
+		if px > float64(w)*.7 || px+5+textWidth(m.Text) > float64(w) && px > float64(w)*.5 {
 			anchor, dx = "end", -5
 		}
-		text(&b, px+dx, y.to+12, anchor, m.Text, "kq-strong")
+		text(&b, px+dx, py, anchor, m.Text, "kq-strong")
 	}
 	b.WriteString("</svg>")
 	return b.String()
+}
+
+// rug draws where the rows are: along the x axis, the higher the denser.
+func (l Line) rug(b *strings.Builder, x, y scale) {
+	const high = 22.0
+	densest := 0.0
+	for _, r := range l.Rug {
+		if d := r.Share / math.Abs(x.at(r.To)-x.at(r.From)); finite(d) {
+			densest = math.Max(densest, d)
+		}
+	}
+	for _, r := range l.Rug {
+		a, z := x.at(r.From), x.at(r.To)
+		d := r.Share / math.Abs(z-a)
+		if !finite(d) || d <= 0 {
+			continue
+		}
+		tall := math.Max(1.5, high*math.Sqrt(d/densest))
+		fmt.Fprintf(b, `<rect x="%s" y="%s" width="%s" height="%s" class="kq-rug"/>`, num(a), num(y.from-tall), num(math.Max(z-a, .5)), num(tall))
+	}
+}
+
+// key is what one line of a picture is called.
+type key struct {
+	name, paint string
+	dashed      bool
+	dot         bool
+}
+
+// legend writes the keys from left to right, a further line where they do not fit, and returns the height they take; with
+// nothing to write to it only measures.
+func legend(keys []key, from, to, y float64, b *strings.Builder) float64 {
+	if len(keys) == 0 {
+		return 0
+	}
+	const line, mark, gap = 20.0, 24.0, 16.0
+	x, lines := from, 1.0
+	for _, k := range keys {
+		name := clip(k.name, to-from-mark)
+		if x > from && x+mark+textWidth(name) > to {
+			x, lines = from, lines+1
+		}
+		if b != nil {
+			ly := y + line*(lines-1)
+			if k.dot {
+				fmt.Fprintf(b, `<circle cx="%s" cy="%s" r="4" fill="%s"/>`, num(x+9), num(ly), k.paint)
+			} else {
+				dash := ""
+				if k.dashed {
+					dash = ` stroke-dasharray="5 4"`
+				}
+				fmt.Fprintf(b, `<line x1="%s" y1="%s" x2="%s" y2="%s" stroke="%s" stroke-width="2.5"%s/>`, num(x), num(ly), num(x+18), num(ly), k.paint, dash)
+			}
+			text(b, x+mark, ly+4, "start", name, "")
+		}
+		x += mark + textWidth(name) + gap
+	}
+	return line * lines
+}
+
+// margin is the room that an upright axis takes at the left.
+func margin(y scale, a Axis) float64 {
+	if a.Label != "" {
+		return left
+	}
+	widest := 0.0
+	for _, v := range y.ticks(5) {
+		widest = math.Max(widest, textWidth(tick(v, a.Percent)))
+	}
+	return math.Max(30, widest*.9+14)
 }
 
 func (l Line) values(of func(Series) []float64) []float64 {
@@ -109,7 +178,13 @@ func (l Line) values(of func(Series) []float64) []float64 {
 }
 
 func (s Series) draw(b *strings.Builder, x, y scale) {
-	if len(s.Low) == len(s.Points) && len(s.Low) > 0 {
+	banded := len(s.Low) == len(s.Points) && len(s.High) == len(s.Points) && len(s.Low) > 0
+	for i, p := range s.Points {
+		if banded && s.Whiskers && finite(p.X) && finite(s.Low[i]) && finite(s.High[i]) {
+			fmt.Fprintf(b, `<path d="M%s %sV%s" stroke="%s" stroke-width="1.5" opacity=".7"/>`, num(x.at(p.X)), num(y.at(s.Low[i])), num(y.at(s.High[i])), s.paint())
+		}
+	}
+	if banded && !s.Whiskers {
 		b.WriteString(`<path d="M`)
 		for i, p := range s.Points {
 			fmt.Fprintf(b, "%s %s ", num(x.at(p.X)), num(y.at(s.Low[i])))
@@ -161,10 +236,27 @@ type Bar struct {
 
 // Bars returns horizontal bars, one below the other; negative values go left from zero.
 func Bars(title string, bars []Bar, width int) string {
-	bars = slices.Clone(bars)
-	w := orSize(width, 640)
+	return BarList{Title: title, Bars: bars, Width: width}.SVG()
+}
+
+// BarList are horizontal bars, one below the other, with upright marks across them.
+type BarList struct {
+	Title string
+	Bars  []Bar
+	Marks []Mark // such as a limit, each with its word above the bars
+	Width int    // 0 is 640
+}
+
+// SVG returns the picture as one svg element.
+func (l BarList) SVG() string {
+	bars := slices.Clone(l.Bars)
+	w := orSize(l.Width, 640)
 	const row = 26.0
-	h := int(row*float64(len(bars)) + 12)
+	head := 0.0
+	if len(l.Marks) > 0 {
+		head = 4 + 14*float64(len(l.Marks))
+	}
+	h := int(head + row*float64(len(bars)) + 12)
 	longest, words := 0.0, 40.0
 	lo, hi := 0.0, 0.0
 	for i := range bars {
@@ -173,17 +265,27 @@ func Bars(title string, bars []Bar, width int) string {
 			r.Text = Short(r.Value)
 		}
 		longest, words = math.Max(longest, textWidth(r.Label)), math.Max(words, textWidth(r.Text))
-		lo, hi = math.Min(lo, math.Min(r.Value, r.Low)), math.Max(hi, math.Max(r.Value, r.High))
+		for _, v := range []float64{r.Value, r.Low, r.High} {
+			if finite(v) {
+				lo, hi = math.Min(lo, v), math.Max(hi, v)
+			}
+		}
+	}
+	for _, m := range l.Marks {
+		if finite(m.X) {
+			lo, hi = math.Min(lo, m.X), math.Max(hi, m.X)
+		}
 	}
 	longest = math.Min(longest, float64(w)*.45)
+	words = math.Min(words, float64(w)*.35)
 	s := scale{min: lo, max: hi, from: longest + 12, to: float64(w) - words - 12}
 	if lo == hi {
 		s.max = lo + 1
 	}
 	var b strings.Builder
-	open(&b, w, h, title)
+	open(&b, w, h, l.Title)
 	for i, r := range bars {
-		y := 6 + row*float64(i)
+		y := head + 6 + row*float64(i)
 		a, z := s.at(math.Min(0, r.Value)), s.at(math.Max(0, r.Value))
 		text(&b, longest, y+16, "end", clip(r.Label, longest), "")
 		fmt.Fprintf(&b, `<rect x="%s" y="%s" width="%s" height="16" rx="3" fill="%s"/>`, num(a), num(y+4), num(math.Max(z-a, 1)), color(r.Color))
@@ -191,10 +293,21 @@ func Bars(title string, bars []Bar, width int) string {
 			fmt.Fprintf(&b, `<path d="M%s %sH%sM%s %sv8M%s %sv8" class="kq-whisker"/>`, num(s.at(r.Low)), num(y+12), num(s.at(r.High)), num(s.at(r.Low)), num(y+8), num(s.at(r.High)), num(y+8))
 			z = math.Max(z, s.at(r.High))
 		}
-		text(&b, z+6, y+16, "start", r.Text, "")
+		text(&b, z+6, y+16, "start", clip(r.Text, float64(w)-z-6), "")
+	}
+	for i, m := range l.Marks {
+		upright(&b, s.at(m.X), head-4, float64(h)-4, 12+14*float64(i), m.Text, float64(w))
 	}
 	b.WriteString("</svg>")
 	return b.String()
+}
+
+// upright draws a dashed line from y1 to y2 with its word at the height of yText, on the side where there is room.
+func upright(b *strings.Builder, x, y1, y2, yText float64, word string, width float64) {
+	fmt.Fprintf(b, `<line x1="%s" y1="%s" x2="%s" y2="%s" class="kq-mark"/>`, num(x), num(y1), num(x), num(y2))
+	word = clip(word, width-8)
+	half := textWidth(word) / 2
+	text(b, math.Max(half+2, math.Min(width-half-2, x)), yText, "middle", word, "kq-small kq-strong")
 }
 
 // Cell is one field of a grid.
@@ -244,7 +357,8 @@ func Grid(title string, rows, cols []string, cells [][]Cell, xLabel, yLabel stri
 const Style = `.kq text{font:12px system-ui,-apple-system,"Segoe UI","Noto Sans","Noto Sans CJK SC","PingFang SC","Microsoft YaHei",sans-serif;fill:var(--kq-ink,#24292f)}
 .kq .kq-small{font-size:10.5px}.kq .kq-strong{font-weight:600}.kq .kq-on{fill:var(--kq-paper,#fff)}
 .kq .kq-grid{stroke:var(--kq-faint,#d0d7de);stroke-width:1}.kq .kq-axis{stroke:var(--kq-ink,#24292f);stroke-width:1;opacity:.55}
-.kq .kq-mark{stroke:var(--kq-ink,#24292f);stroke-width:1.5;stroke-dasharray:2 3}.kq .kq-whisker{stroke:var(--kq-ink,#24292f);stroke-width:1.5;fill:none}`
+.kq .kq-mark{stroke:var(--kq-ink,#24292f);stroke-width:1.5;stroke-dasharray:2 3}.kq .kq-whisker{stroke:var(--kq-ink,#24292f);stroke-width:1.5;fill:none}
+.kq .kq-rug{fill:var(--kq-ink,#24292f);opacity:.22}.kq .kq-hollow{fill:var(--kq-paper,#fff)}`
 
 // Standalone makes a file of its own of a picture: it carries its style and follows the viewer's light or dark setting.
 func Standalone(svg string) string {
@@ -282,18 +396,30 @@ func frame(b *strings.Builder, x, y scale, ax, ay Axis) {
 		fmt.Fprintf(b, `<line x1="%s" y1="%s" x2="%s" y2="%s" class="kq-grid"/>`, num(x.from), num(p), num(x.to), num(p))
 		text(b, x.from-7, p+4, "end", tick(v, ay.Percent), "kq-small")
 	}
-	for _, v := range x.ticks(7) {
-		p := x.at(v)
-		fmt.Fprintf(b, `<line x1="%s" y1="%s" x2="%s" y2="%s" class="kq-axis"/>`, num(p), num(y.from), num(p), num(y.from+4))
-		text(b, p, y.from+17, "middle", tick(v, ax.Percent), "kq-small")
-	}
-	fmt.Fprintf(b, `<line x1="%s" y1="%s" x2="%s" y2="%s" class="kq-axis"/>`, num(x.from), num(y.from), num(x.to), num(y.from))
-	text(b, (x.from+x.to)/2, y.from+36, "middle", ax.Label, "")
+	across(b, x, y.from, ax)
 	if ay.Label != "" {
 		fmt.Fprintf(b, `<g transform="rotate(-90 14 %s)">`, num((y.from+y.to)/2))
 		text(b, 14, (y.from+y.to)/2+4, "middle", ay.Label, "")
 		b.WriteString("</g>")
 	}
+}
+
+// across draws a lying axis at the height y with its ticks, as many as have room, and its word.
+func across(b *strings.Builder, x scale, y float64, a Axis) {
+	wide := math.Abs(x.to - x.from)
+	shown := math.Inf(-1)
+	for _, v := range x.ticks(max(2, min(7, int(wide/62)))) {
+		p, word := x.at(v), tick(v, a.Percent)
+		fmt.Fprintf(b, `<line x1="%s" y1="%s" x2="%s" y2="%s" class="kq-axis"/>`, num(p), num(y), num(p), num(y+4))
+		if half := textWidth(word) * .44; p-half > shown+5 {
+			text(b, p, y+17, "middle", word, "kq-small")
+			shown = p + half
+		}
+	}
+	fmt.Fprintf(b, `<line x1="%s" y1="%s" x2="%s" y2="%s" class="kq-axis"/>`, num(x.from), num(y), num(x.to), num(y))
+	label := clip(a.Label, x.to)
+	half := textWidth(label) / 2
+	text(b, math.Max((x.from+x.to)/2, math.Min(half, x.to-half)), y+36, "middle", label, "")
 }
 
 func text(b *strings.Builder, x, y float64, anchor, s, class string) {

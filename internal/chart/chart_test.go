@@ -38,6 +38,9 @@ func TestPicturesAreWellFormed(t *testing.T) {
 	wellFormed(t, "bars", Bars("b", []Bar{{Label: hostile, Value: -2, Low: -3, High: -1}, {Label: "客户", Value: 5}, {Value: math.NaN()}}, 0))
 	wellFormed(t, "no bars", Bars("b", nil, 0))
 	wellFormed(t, "grid", Grid("g", []string{"5"}, []string{"1", "2"}, [][]Cell{{{.9, hostile, "1"}, {0, "", ""}}}, "x", "y", 0))
+	wellFormed(t, "marked bars", BarList{Bars: []Bar{{Label: hostile, Value: .2, Text: hostile}}, Marks: []Mark{{.16, hostile}, {math.NaN(), ""}}, Width: 300}.SVG())
+	wellFormed(t, "whiskers and rug", Line{Width: 280, Rug: []Stretch{{0, 1, .5}, {1, 1, .5}, {math.NaN(), 2, 1}}, VLines: []Mark{{1, hostile}, {1, "b"}},
+		Series: []Series{{Points: []Point{{0, 1}, {1, 2}}, Low: []float64{0, math.NaN()}, High: []float64{1, 2}, Whiskers: true}}}.SVG())
 	wellFormed(t, "file", Standalone(line.SVG()))
 }
 

@@ -60,9 +60,18 @@ func (s scale) at(v float64) float64 {
 // ticks returns about n round values within the range: 1, 2 or 5 times a power of ten apart.
 func (s scale) ticks(n int) []float64 {
 	if s.log {
+		// Powers of ten; between them 2 and 5 where there are few.
+		steps := []float64{1, 2, 5}
+		if math.Log10(s.max)-math.Log10(s.min) > 2.5 {
+			steps = steps[:1]
+		}
 		var out []float64
-		for e := math.Ceil(math.Log10(s.min)); e <= math.Floor(math.Log10(s.max)); e++ {
-			out = append(out, math.Pow(10, e))
+		for e := math.Floor(math.Log10(s.min)); e <= math.Floor(math.Log10(s.max)); e++ {
+			for _, m := range steps {
+				if v := m * math.Pow(10, e); v >= s.min*(1-1e-9) && v <= s.max*(1+1e-9) {
+					out = append(out, v)
+				}
+			}
 		}
 		return out
 	}
