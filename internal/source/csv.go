@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"kequn"
@@ -21,8 +19,8 @@ const (
 	chunkBytes  = 2 << 20   // text converted at a time: some 40,000 orders
 )
 
-// openCSV finds encoding, dialect, column names and a sample.
-func (f *File) openCSV() error {
+// openText finds out whether text is JSON or CSV, and of CSV encoding, dialect, column names and a sample.
+func (f *File) openText() error {
 	text, final, err := f.head()
 	if err != nil {
 		return err
@@ -34,6 +32,9 @@ func (f *File) openCSV() error {
 		if err := f.refuseUnpacked(text); err != nil {
 			return err
 		}
+	}
+	if f.opt.Dialect == nil && isJSON(f.Path, text) {
+		return f.openJSON(text, final)
 	}
 	window := text
 	if len(window) > sniffBytes {
@@ -228,102 +229,8 @@ func (f *File) nameColumns(names []string) error {
 	return nil
 }
 
-// csvChunk is some whole records on their way through the workers.
-type csvChunk struct {
-	text  []byte // the records, and what follows them; while converting, unescaped values are written behind
-	end   int    // of the records
-	final bool   // no text follows
-	line  int64  // of the first record
-	done  chan struct{}
-	err   error
-	work  *work
-	read  int64
-	blank int64
-
-	cells   []span // of sound records, row by row
-	records []int32
-	from    []uint32 // of each row's record
-	to      []uint32
-	lines   []int64
-	flawed  []rejected
-}
-
-// Read reads all rows of the file, which must have the schema's columns (it may have more), and hands them in file order
-// to batch, and what was refused to reject; either may be nil. Both are called by Read's own goroutine.
-//
-// Each record is either kept or rejected for the first reason found, from the record as a whole (quotes, bytes, number of
-// fields) to the columns in the schema's order. A file that cannot be trusted at all (a quote that never closes, a record
-// beyond the limit, damaged packing or pages) is an input error that names line and reason: what was handed over before
-// it must then be dropped. An error of batch or reject, or a cancelled context, ends the reading with that error.
-//
-// A second goroutine unpacks and cuts the text into chunks of whole records, others convert them; memory is bounded by
-// a few chunks of 2 MiB a thread. The rows, rejects and counts are the same for any number of threads.
-func (f *File) Read(ctx context.Context, schema []Column, batch func(*Batch) error, reject func(Reject) error) (Counts, error) {
-	at, err := f.checkSchema(schema)
-	if err != nil {
-		return Counts{}, err
-	}
-	if f.Format == Parquet {
-		return f.readParquet(ctx, schema, at, batch, reject)
-	}
-	threads := f.opt.Threads
-	if threads <= 0 {
-		threads = runtime.GOMAXPROCS(0)
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-
-	tasks := make(chan *csvChunk, threads)
-	ordered := make(chan *csvChunk, threads+2)
-	free := make(chan *csvChunk, 2*threads+4)
-	for range cap(free) {
-		free <- &csvChunk{done: make(chan struct{}, 1)}
-	}
-	var group sync.WaitGroup
-	var sum [32]byte
-	var cutErr error
-	group.Go(func() {
-		defer close(ordered)
-		defer close(tasks)
-		sum, cutErr = f.cut(ctx, free, tasks, ordered)
-	})
-	for range threads {
-		group.Go(func() {
-			s := newScanner(f.Dialect, f.opt.Limits.QuotedLines)
-			for c := range tasks {
-				f.convert(c, s, schema, at)
-				c.done <- struct{}{}
-			}
-		})
-	}
-	l := newLedger(schema)
-	for c := range ordered {
-		<-c.done
-		if err == nil {
-			err = c.err
-		}
-		if err == nil {
-			err = l.take(ctx, c.work, c.read, c.blank, batch, reject)
-		}
-		if err != nil {
-			cancel() // and drain what is under way
-		}
-		free <- c
-	}
-	group.Wait()
-	if err == nil {
-		err = cutErr
-	}
-	if err != nil {
-		return Counts{}, err
-	}
-	counts := l.close()
-	counts.SHA256 = sum
-	return counts, nil
-}
-
-// cut unpacks, decodes and cuts the file into chunks of whole records.
-func (f *File) cut(ctx context.Context, free <-chan *csvChunk, tasks, ordered chan<- *csvChunk) (sum [32]byte, err error) {
+// cutCSV unpacks, decodes and cuts the file into chunks of whole records.
+func (f *File) cutCSV(ctx context.Context, q *queue) (sum [32]byte, err error) {
 	u, err := f.unpack(true)
 	if err != nil {
 		return sum, err
@@ -342,11 +249,9 @@ func (f *File) cut(ctx context.Context, free <-chan *csvChunk, tasks, ordered ch
 	var scratch []span
 	final := false
 	for !final || len(carry) > 0 {
-		var c *csvChunk
-		select {
-		case c = <-free:
-		case <-ctx.Done():
-			return sum, ctx.Err()
+		c, err := q.next(ctx)
+		if err != nil {
+			return sum, err
 		}
 		text := append(c.text[:0], carry...)
 		want := f.chunk
@@ -381,14 +286,16 @@ func (f *File) cut(ctx context.Context, free <-chan *csvChunk, tasks, ordered ch
 		// Whether a quote closes may show only behind the chunk's end, so the text that was looked at goes along.
 		c.text, c.end, c.final, c.line = text, end, final, line
 		line += int64(lines)
-		// Both channels are drained until they are closed, so sending does not block for ever.
-		ordered <- c
-		tasks <- c
+		q.put(c)
 		if final && len(carry) == 0 {
 			break
 		}
 	}
-	// Hash what lies behind the packed data, too.
+	return f.endOf(u)
+}
+
+// endOf hashes what lies behind the packed data, too, and returns the hash of the file as stored.
+func (f *File) endOf(u *unpacker) (sum [32]byte, err error) {
 	if _, err := io.Copy(io.Discard, u.in); err != nil {
 		return sum, readError(f.Path, err)
 	}
@@ -406,41 +313,10 @@ func (f *File) shrunk(err error) error {
 	return kequn.Errorf(kequn.KindInput, f.Path, "changed while it was read").WithHint("try again when nobody writes to it")
 }
 
-// convert cuts a chunk into fields and converts them.
-func (f *File) convert(c *csvChunk, s *scanner, schema []Column, at []int) {
-	defer func() {
-		if r := recover(); r != nil {
-			c.err = kequn.Errorf(kequn.KindInternal, fmt.Sprintf("%s: line %d", f.Path, c.line), "source: %v", r)
-		}
-	}()
-	c.err = nil
-	if c.work == nil {
-		c.work = f.newWork(schema, at)
-	}
-	if c.err = f.split(c, s); c.err != nil {
-		return
-	}
-	w, n, width := c.work, len(c.records), len(f.Columns)
-	w.begin(n)
-	text := c.text
-	for _, v := range w.converters {
-		if v.file < 0 {
-			continue
-		}
-		for i, k := 0, v.file; i < n; i, k = i+1, k+width {
-			p := c.cells[k]
-			v.text(i, text[p.from:p.to])
-		}
-	}
-	w.rejects = append(w.rejects, c.flawed...)
-	w.finish(n, c.lines, func(row int) int32 { return c.records[row] }, func(row int) []byte { return text[c.from[row]:c.to[row]] })
-}
-
-// split finds the records and fields of a chunk, and which records are flawed as a whole.
-func (f *File) split(c *csvChunk, s *scanner) error {
+// splitCSV finds the records and fields of a chunk, and which records are flawed as a whole.
+func (f *File) splitCSV(c *chunk, s *scanner) error {
 	limits, width := f.opt.Limits, len(f.Columns)
-	c.cells, c.records, c.from, c.to, c.lines, c.flawed = c.cells[:0], c.records[:0], c.from[:0], c.to[:0], c.lines[:0], c.flawed[:0]
-	c.read, c.blank = 0, 0
+	c.reset()
 	n, full := c.end, len(c.text)
 	text := c.text[:full:full] // unescaped values make it grow, elsewhere
 	valid := utf8.Valid(text[:n])

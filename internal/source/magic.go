@@ -2,8 +2,6 @@ package source
 
 import (
 	"bytes"
-	"path/filepath"
-	"strings"
 
 	"kequn"
 )
@@ -67,9 +65,6 @@ func refuse(path string, head []byte) error {
 			return kequn.Errorf(kequn.KindInput, path, "is HTML or XML, not a table").WithHint("save the table as CSV (UTF-8)")
 		}
 	}
-	if looksJSON(text) || jsonName(path) {
-		return kequn.Errorf(kequn.KindInput, path, "is JSON, which is not read yet").WithHint("convert it to CSV or Parquet")
-	}
 	return nil
 }
 
@@ -91,18 +86,6 @@ func looksJSON(text []byte) bool {
 		}
 	}
 	return rest[0] == '-' || rest[0] >= '0' && rest[0] <= '9'
-}
-
-func jsonName(path string) bool {
-	name := strings.ToLower(path)
-	for _, ext := range []string{".gz", ".zst"} {
-		name = strings.TrimSuffix(name, ext)
-	}
-	switch filepath.Ext(name) {
-	case ".json", ".jsonl", ".ndjson", ".geojson", ".geojsonl":
-		return true
-	}
-	return false
 }
 
 func orElse(s, other string) string {

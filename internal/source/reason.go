@@ -32,6 +32,11 @@ const (
 	AmbiguousNumber Reason = "ambiguous_separators"
 	BadBool         Reason = "not_a_boolean"
 	BadCurrency     Reason = "unknown_currency"
+	NotJSON         Reason = "not_json"
+	NotObject       Reason = "not_an_object"
+	TooDeep         Reason = "nested_too_deep"
+	FieldTwice      Reason = "field_twice"
+	NotComputed     Reason = "formula_without_value"
 )
 
 // What is odd about a row that is kept. Numbers and times that are out of bounds are among it where the column is an
@@ -48,6 +53,8 @@ const (
 	Rounded        Reason = "amount_rounded"
 	SecondCurrency Reason = "second_currency"
 	KnownBefore    Reason = "known_before_it_happened"
+	LateField      Reason = "field_not_in_the_first_rows" // left out: the columns were settled without it
+	OutsideTable   Reason = "outside_the_table"           // a cell beyond the header's columns, left out
 )
 
 var reasonWords = map[Reason][2]string{ // looked up only
@@ -85,6 +92,13 @@ var reasonWords = map[Reason][2]string{ // looked up only
 	MissingAmount:   {"缺少金额", "the amount is missing"},
 	Rounded:         {"金额已四舍五入", "the amount was rounded"},
 	SecondCurrency:  {"第二种货币：不会合计", "a second currency, never summed with the first"},
+	NotJSON:         {"不是有效的 JSON", "not valid JSON"},
+	NotObject:       {"不是 JSON 对象", "a JSON value that is no object"},
+	TooDeep:         {"嵌套过深", "nested too deeply"},
+	FieldTwice:      {"同一字段出现两次", "a field is there twice"},
+	NotComputed:     {"公式没有保存结果", "a formula without a saved result"},
+	LateField:       {"开头的行里没有的字段，未读入", "a field that the first rows do not have; it is left out"},
+	OutsideTable:    {"表格各列以外的单元格，未读入", "a cell outside the table's columns; it is left out"},
 	KnownBefore:     {"入库时间早于发生时间", "recorded before it happened"},
 }
 

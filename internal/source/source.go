@@ -26,8 +26,11 @@ type Format string
 
 // The formats that are read.
 const (
-	CSV     Format = "csv"
-	Parquet Format = "parquet"
+	CSV      Format = "csv"
+	Parquet  Format = "parquet"
+	JSON     Format = "json" // lines of objects, an array of objects, or one object after the other
+	Excel    Format = "xlsx"
+	Postgres Format = "postgres"
 )
 
 // Options say how files are read. The zero value works.
@@ -95,6 +98,9 @@ type File struct {
 	chunk   int // bytes converted at a time
 	sample  *sample
 	parquet *parquetFile
+	json    *jsonFile
+	excel   *excelFile
+	db      *database
 }
 
 // Open opens the file at path, tells by its content what it is, and takes a sample of its first rows.
@@ -147,7 +153,7 @@ func Open(path string, opt Options) (f *File, err error) {
 		return f, f.openParquet()
 	}
 	f.Format = CSV
-	return f, f.openCSV()
+	return f, f.openText()
 }
 
 // Close releases the file.
