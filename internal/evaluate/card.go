@@ -2,6 +2,7 @@ package evaluate
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 
@@ -11,22 +12,53 @@ import (
 	"kequn/internal/model"
 )
 
-// Scored are rows with their outcome and what a model that was not trained on them said. All slices have one length.
+// Scored are rows with their outcome and what a model that was not trained on them said. All slices have one length, but that Score has
+// NOut numbers a row, row-major: one probability per class of several classes, else one number.
 type Scored struct {
-	Y     []float64
-	Score []float64 // probability (binary) or value (regression)
-	W     []float64 // nil for all ones
+	Y     []float64 // 0 or 1, the amount, or the index of the class
+	Score []float64 // probability (binary), value (regression), probabilities (multiclass)
+	W     []float64 // nil for all ones; rows of weight 0 are not judged
 	Round []int32   // fold or judging cutoff; nil for one round
+	Group []int64   // rows of one number (a customer's) count as one in standard errors; nil where each row stands alone
+}
+
+// weighted returns the rows of weight above 0.
+func (s Scored) weighted(width int) Scored {
+	var rows []int32
+	for i, w := range s.W {
+		if w > 0 {
+			rows = append(rows, int32(i))
+		}
+	}
+	if len(rows) == len(s.Y) || s.W == nil {
+		return s
+	}
+	return s.take(rows, width)
+}
+
+func (s Scored) take(rows []int32, width int) Scored {
+	return Scored{Y: kernel.Take(s.Y, rows), Score: takeWide(s.Score, rows, width), W: kernel.Take(s.W, rows), Round: kernel.Take(s.Round, rows), Group: kernel.Take(s.Group, rows)}
+}
+
+func (s Scored) fits(width int) bool {
+	n := len(s.Y)
+	return len(s.Score) == n*width && (s.W == nil || len(s.W) == n) && (s.Round == nil || len(s.Round) == n) && (s.Group == nil || len(s.Group) == n)
 }
 
 // Input is what a card is made from.
 type Input struct {
-	Task  kequn.Task // binary or regression
-	Name  string     // of the model
-	Model model.Model
+	Task    kequn.Task
+	Classes []string // multiclass: the classes' names
+	Name    string   // of the model
+	Model   model.Model
 
 	Judged Scored
 	Later  bool // the judged rows are of a later time than those trained on
+
+	// Other says that the judged rows are of another dataset of the same shape (try --test); Inside are then rows of the training
+	// file, each scored by a model that was not trained on it, or nil.
+	Other  bool
+	Inside *Scored
 
 	// Train has the final model's scores of (some of) its training rows, for the gap between the two; it may be empty.
 	Train Scored
@@ -45,9 +77,11 @@ type Input struct {
 type Card struct {
 	Task      kequn.Task `json:"task"`
 	Model     string     `json:"model"`
-	Rows      int        `json:"rows"`                // judged
+	Rows      int        `json:"rows"`                // judged: those of weight above 0
 	Positives int        `json:"positives,omitempty"` // binary, of those judged
-	Rate      float64    `json:"rate"`                // weighted mean outcome
+	Rate      float64    `json:"rate"`                // weighted mean outcome; of several classes the share of the most frequent one
+
+	Classes []ClassFigure `json:"classes,omitempty"` // multiclass
 
 	Accuracy         Accuracy         `json:"accuracy"`
 	Stability        Stability        `json:"stability"`
@@ -63,6 +97,17 @@ type Card struct {
 
 	Verdict Verdict `json:"grade"`
 	Tips    []Text  `json:"advice"`
+
+	words func(string) (Text, bool) // what columns are called
+	off   *off                      // where scores are wrong
+}
+
+// ClassFigure is one of several classes.
+type ClassFigure struct {
+	Class string   `json:"class"`
+	Rows  int      `json:"rows"`
+	AUC   *float64 `json:"auc,omitempty"`    // of this class or another
+	Right *float64 `json:"recall,omitempty"` // share of its rows whose likeliest class it is
 }
 
 // Accuracy is how near scores come to outcomes, on rows the model was not trained on, with 95 % intervals.
@@ -80,6 +125,10 @@ type Accuracy struct {
 	R2         *metric.Interval `json:"r2,omitempty"`
 	TotalError *float64         `json:"total_error,omitempty"` // predicted over true total, minus 1
 
+	Right     *metric.Interval `json:"accuracy,omitempty"` // multiclass: share of rows whose likeliest class is theirs
+	RightBase *float64         `json:"accuracy_of_most_frequent,omitempty"`
+	MacroAUC  *metric.Interval `json:"macro_auc,omitempty"` // mean over classes
+
 	Gains       []metric.Gain `json:"gains,omitempty"`       // contacting the best scored share finds …
 	Calibration []metric.Bin  `json:"calibration,omitempty"` // predicted against what happened, in ten bins of equal weight
 }
@@ -87,7 +136,7 @@ type Accuracy struct {
 // Stability is how much figures differ from round to round (fold, or cutoff).
 type Stability struct {
 	Rounds []RoundFigure `json:"rounds"`
-	SD     *float64      `json:"sd,omitempty"`    // of the rounds' AUC or R²
+	SD     *float64      `json:"sd,omitempty"`    // of the rounds' skill
 	Worst  *float64      `json:"worst,omitempty"` // the least of them
 	PSI    *float64      `json:"psi,omitempty"`   // drift of scores between the first and the last round
 
@@ -103,7 +152,18 @@ type RoundFigure struct {
 	Rows  int      `json:"rows"`
 	AUC   *float64 `json:"auc,omitempty"`
 	R2    *float64 `json:"r2,omitempty"`
+	Macro *float64 `json:"macro_auc,omitempty"`
 	Loss  *float64 `json:"loss,omitempty"` // log loss or RMSE
+}
+
+// skill is the figure that fits the task.
+func (f RoundFigure) skill() *float64 {
+	for _, v := range []*float64{f.AUC, f.R2, f.Macro} {
+		if v != nil {
+			return v
+		}
+	}
+	return nil
 }
 
 // Interpretability is how readable the model is.
@@ -150,30 +210,45 @@ type Generalization struct {
 	TrainAUC  *float64 `json:"train_auc,omitempty"`
 	TestAUC   *float64 `json:"test_auc,omitempty"`
 
-	Other  bool          `json:"other_data,omitempty"` // judged on another dataset of the same shape
-	Groups []GroupFigure `json:"unseen_groups,omitempty"`
-	Drift  []ColumnDrift `json:"drift,omitempty"` // the columns that differ most, PSI above 0.1
+	TrainSkill *float64 `json:"train_skill,omitempty"` // AUC, R² or macro AUC on rows that were trained on
+	TestSkill  *float64 `json:"test_skill,omitempty"`
+
+	Other  bool             `json:"other_data,omitempty"` // judged on another dataset of the same shape
+	Inside *metric.Interval `json:"inside,omitempty"`     // skill inside the training file, on rows not trained on
+	Moved  *metric.Interval `json:"moved,omitempty"`      // skill on the other data less that
+	Groups []GroupFigure    `json:"unseen_groups,omitempty"`
+	Drift  []ColumnDrift    `json:"drift,omitempty"` // the columns that differ most, PSI above 0.1
 }
 
-// NewCard judges a model. It returns an error if nothing can be said: no rows, or a task it does not know. A figure that the data
-// cannot answer, such as an AUC of one class, is left out.
-
+// NewCard judges a model. It returns an error if nothing can be said: no rows of weight, or lengths that do not fit. A figure that the data
+// cannot answer, such as an AUC of one class or of 12 rows, is left out, and NotMeasured says why.
+//
 // Cost is that of 200 bootstrap resamples: about 3 s at a million rows.
 func NewCard(in Input) (*Card, error) {
-	s := in.Judged
-	n := len(s.Y)
-	switch {
-	case in.Task != kequn.Binary && in.Task != kequn.Regression:
+	width := in.width()
+	if in.Task != kequn.Binary && in.Task != kequn.Regression && (in.Task != kequn.Multiclass || width < 2) {
 		return nil, model.ErrTask
-	case n == 0 || len(s.Score) != n || (s.W != nil && len(s.W) != n) || (s.Round != nil && len(s.Round) != n):
+	}
+	if len(in.Judged.Y) == 0 || !in.Judged.fits(width) || !in.Train.fits(width) || (in.Inside != nil && !in.Inside.fits(width)) {
 		return nil, errors.New("evaluate: no judged rows, or lengths that do not fit")
 	}
-	c := &Card{Task: in.Task, Model: in.Name, Rows: n}
-	c.Rate, _ = kernel.MeanVar(s.Y, s.W)
-	c.accuracy(in)
-	c.stability(in)
+	in.Judged, in.Train = in.Judged.weighted(width), in.Train.weighted(width)
+	if len(in.Judged.Y) == 0 {
+		return nil, errors.New("evaluate: all judged rows have weight 0")
+	}
+	c := &Card{Task: in.Task, Model: in.Name, Rows: len(in.Judged.Y), words: in.Words}
+	j := in.jury(in.Judged)
+	c.count(in)
+	if j.enough(leastClass) {
+		c.accuracy(in, j)
+		c.calibration(in.Judged)
+		c.stability(in)
+		c.generalization(in, j)
+	} else {
+		c.tooFew(j)
+	}
+	c.Generalization.Later, c.Generalization.Other = in.Later, in.Other
 	c.interpretability(in.Model)
-	c.generalization(in)
 	c.Scalability = Scalability{FitSeconds: in.FitSeconds, PredictSeconds: in.PredictSeconds, PeakMB: in.PeakMB}
 	if in.Model != nil {
 		c.Scalability.TrainRows = in.Model.Header().Rows
@@ -181,8 +256,36 @@ func NewCard(in Input) (*Card, error) {
 	if in.PredictSeconds > 0 && in.PredictRows > 0 {
 		c.Scalability.RowsPerSecond = some(float64(in.PredictRows) / in.PredictSeconds)
 	}
-	c.judge(in.Words)
+	c.Conclude()
 	return c, nil
+}
+
+// width is how many numbers a row is scored with.
+func (in Input) width() int { return model.Outcome{Task: in.Task, Classes: in.Classes}.NOut() }
+
+func (in Input) jury(s Scored) *jury {
+	return newJury(model.Outcome{Task: in.Task, Y: s.Y, Classes: in.Classes}, s.W, s.Group)
+}
+
+// notMeasured notes why a part was left out; a part's same reason once.
+func (c *Card) notMeasured(part, zh, en string) {
+	n := NotMeasured{part, Text{zh, en}}
+	if !slices.Contains(c.NotMeasured, n) {
+		c.NotMeasured = append(c.NotMeasured, n)
+	}
+}
+
+// tooFew says why there is no figure at all.
+func (c *Card) tooFew(j *jury) {
+	if c.Task == kequn.Regression {
+		c.notMeasured("accuracy", fmt.Sprintf("评判的数据只有 %d 行，或金额全相同，任何数字都没有意义", c.Rows), fmt.Sprintf("%d judged rows, or amounts that are all alike: no figure would mean anything", c.Rows))
+		return
+	}
+	n := counts(j.classes, j.y)
+	slices.Sort(n)
+	few := n[len(n)-2]
+	c.notMeasured("accuracy", fmt.Sprintf("评判的 %d 行中，较少的那种结果只有 %d 个（至少要 %d 个），任何数字都没有意义", c.Rows, few, leastClass),
+		fmt.Sprintf("of %d judged rows the rarer answer has %d (%d are needed): no figure would mean anything", c.Rows, few, leastClass))
 }
 
 func some(v float64) *float64 {
@@ -199,26 +302,53 @@ func someInterval(i metric.Interval) *metric.Interval {
 	return &i
 }
 
-func (c *Card) accuracy(in Input) {
+// count fills how many rows there are of what.
+func (c *Card) count(in Input) {
+	s := in.Judged
+	switch in.Task {
+	case kequn.Multiclass:
+		share, total := make([]float64, len(in.Classes)), 0.0
+		for k, n := range counts(len(in.Classes), s.Y) {
+			c.Classes = append(c.Classes, ClassFigure{Class: in.Classes[k], Rows: n})
+		}
+		for i, y := range s.Y {
+			w := 1.0
+			if s.W != nil {
+				w = s.W[i]
+			}
+			share[int(y)] += w
+			total += w
+		}
+		c.Rate = slices.Max(share) / total
+		return
+	case kequn.Binary:
+		c.Positives = counts(1, s.Y)[1]
+	}
+	if c.Rate, _ = kernel.MeanVar(s.Y, s.W); !finite(c.Rate) {
+		c.Rate = 0
+	}
+}
+
+func (c *Card) accuracy(in Input, j *jury) {
 	s, a := in.Judged, &c.Accuracy
 	b := metric.Bootstrap{Seed: in.Seed, Threads: in.Threads}
 	of := func(f metric.Score) *metric.Interval { return someInterval(b.Interval(f, s.Y, s.Score, s.W)) }
-	if in.Task == kequn.Regression {
+	own := j.interval(j.judge(s.Score))
+	switch in.Task {
+	case kequn.Regression:
 		a.RMSE, a.MAE, a.R2 = of(metric.RMSE), of(metric.MAE), of(metric.R2)
+		if s.Group != nil {
+			a.R2 = own
+		}
 		a.TotalError = some(metric.TotalError(s.Y, s.Score, s.W))
 		a.Gains = gains(s)
 		return
+	case kequn.Multiclass:
+		c.classAccuracy(in, j)
+		a.MacroAUC = own
+		return
 	}
-	for _, y := range s.Y {
-		if y == 1 {
-			c.Positives++
-		}
-	}
-	if s.W == nil {
-		a.AUC = someInterval(metric.AUCInterval(s.Y, s.Score, 0.95))
-	} else {
-		a.AUC = of(metric.AUC)
-	}
+	a.AUC = own
 	a.PRAUC, a.LogLoss, a.Brier, a.ECE = of(metric.PRAUC), of(metric.LogLoss), of(metric.Brier), of(metric.ECE)
 	a.TopDecileGain = of(metric.TopDecileGain)
 	base := make([]float64, len(s.Y))
@@ -227,7 +357,48 @@ func (c *Card) accuracy(in Input) {
 	}
 	a.LogLossBase = some(metric.LogLoss(s.Y, base, s.W))
 	a.Gains = gains(s)
-	a.Calibration = metric.ReliabilityByRank(s.Y, s.Score, s.W, 10)
+}
+
+// classAccuracy fills the figures of several classes.
+func (c *Card) classAccuracy(in Input, j *jury) {
+	s, k := in.Judged, len(in.Classes)
+	class, top := classesOf(s.Y), metric.TopClass(s.Score, k)
+	right, loss := make([]float64, len(class)), make([]float64, len(class))
+	hit := make([]float64, k)
+	for i, y := range class {
+		loss[i] = metric.MultiLogLoss(class[i:i+1], s.Score[i*k:(i+1)*k], k, nil)
+		if top[i] == y {
+			right[i] = 1
+			hit[y]++
+		}
+	}
+	a := &c.Accuracy
+	r := metric.MeanInterval(right, s.W, 0.95)
+	r.Low, r.High = math.Max(0, r.Low), math.Min(1, r.High)
+	a.Right, a.LogLoss, a.RightBase = someInterval(r), someInterval(metric.MeanInterval(loss, s.W, 0.95)), some(c.Rate)
+	base := make([]float64, 0, len(s.Score))
+	share := make([]float64, k)
+	for i, y := range class {
+		share[y] += j.weight(i)
+	}
+	kernel.Scale(1/kernel.Sum(share), share)
+	for range class {
+		base = append(base, share...)
+	}
+	a.LogLossBase = some(metric.MultiLogLoss(class, base, k, s.W))
+	for i := range c.Classes {
+		f := &c.Classes[i]
+		if f.Rows < leastClass || f.Rows == len(class) {
+			continue
+		}
+		y := make([]float64, len(class))
+		for r, v := range class {
+			if int(v) == i {
+				y[r] = 1
+			}
+		}
+		f.AUC, f.Right = some(metric.AUC(y, stride(s.Score, i, k), s.W)), some(hit[i]/float64(f.Rows))
+	}
 }
 
 // gains returns the curve at twenty shares, nil where outcomes sum to nothing or less.
@@ -237,6 +408,9 @@ func gains(s Scored) []metric.Gain {
 	}
 	return metric.Gains(s.Y, s.Score, s.W, 20)
 }
+
+// leastRound is how many rows of each of two classes a round's figure wants: fewer than the card's own, for it stands beside others.
+const leastRound = 5
 
 func (c *Card) stability(in Input) {
 	s := in.Judged
@@ -254,19 +428,27 @@ func (c *Card) stability(in Input) {
 	}
 	slices.Sort(names)
 	var figures []float64
+	width := in.width()
 	for _, name := range names {
-		rows := byRound[name]
-		y, p, w := kernel.Take(s.Y, rows), kernel.Take(s.Score, rows), kernel.Take(s.W, rows)
-		f := RoundFigure{Round: int(name), Rows: len(rows)}
-		if in.Task == kequn.Binary {
-			f.AUC, f.Loss = some(metric.AUC(y, p, w)), some(metric.LogLoss(y, p, w))
-		} else {
-			f.R2, f.Loss = some(metric.R2(y, p, w)), some(metric.RMSE(y, p, w))
+		part := s.take(byRound[name], width)
+		j := in.jury(part)
+		f := RoundFigure{Round: int(name), Rows: len(part.Y)}
+		if !j.enough(leastRound) {
+			c.roundTooFew(f, j)
+			c.Stability.Rounds = append(c.Stability.Rounds, f)
+			continue
 		}
-		for _, v := range []*float64{f.AUC, f.R2} {
-			if v != nil {
-				figures = append(figures, *v)
-			}
+		switch in.Task {
+		case kequn.Binary:
+			f.AUC = some(metric.AUC(part.Y, part.Score, part.W))
+		case kequn.Multiclass:
+			f.Macro = some(metric.MacroAUC(classesOf(part.Y), part.Score, width, part.W))
+		default:
+			f.R2 = some(metric.R2(part.Y, part.Score, part.W))
+		}
+		f.Loss = some(j.loss(part.Score))
+		if v := f.skill(); v != nil {
+			figures = append(figures, *v)
 		}
 		c.Stability.Rounds = append(c.Stability.Rounds, f)
 	}
@@ -274,9 +456,31 @@ func (c *Card) stability(in Input) {
 		_, variance := kernel.MeanVar(figures, nil)
 		c.Stability.SD = some(math.Sqrt(variance * float64(len(figures)) / float64(len(figures)-1)))
 		c.Stability.Worst = some(slices.Min(figures))
-		first, last := byRound[names[0]], byRound[names[len(names)-1]]
-		c.Stability.PSI = some(metric.DriftOf(kernel.Take(s.Score, first), kernel.Take(s.Score, last)))
 	}
+	if len(names) > 1 && in.Task != kequn.Multiclass {
+		first, last := byRound[names[0]], byRound[names[len(names)-1]]
+		if min(len(first), len(last)) >= leastDrift {
+			c.Stability.PSI = some(metric.DriftOf(kernel.Take(s.Score, first), kernel.Take(s.Score, last)))
+		}
+	}
+}
+
+// leastDrift is how many rows of a round an index of drift wants: of fewer, ten bins differ by themselves.
+const leastDrift = 200
+
+func (c *Card) roundTooFew(f RoundFigure, j *jury) {
+	part := fmt.Sprintf("round %d", f.Round)
+	if c.Task == kequn.Regression {
+		c.notMeasured(part, fmt.Sprintf("只有 %d 行，或金额全相同：这一轮没有数字", f.Rows), fmt.Sprintf("%d rows, or amounts that are all alike: no figure for this round", f.Rows))
+		return
+	}
+	n := counts(j.classes, j.y)
+	slices.Sort(n)
+	if few := n[len(n)-2]; few > 0 {
+		c.notMeasured(part, fmt.Sprintf("较少的那种结果只有 %d 个：这一轮没有数字", few), fmt.Sprintf("the rarer answer has %d rows only: no figure for this round", few))
+		return
+	}
+	c.notMeasured(part, "只有一种结果：这一轮没有数字", "one answer only: no figure for this round")
 }
 
 // most is the share of importance that the fewest columns are counted for.
@@ -316,24 +520,26 @@ func (c *Card) interpretability(m model.Model) {
 	}
 }
 
-func (c *Card) generalization(in Input) {
+func (c *Card) generalization(in Input, j *jury) {
 	g := &c.Generalization
-	g.Later = in.Later
-	loss := func(s Scored) *float64 {
-		if len(s.Y) == 0 {
-			return nil
-		}
-		if in.Task == kequn.Binary {
-			return some(metric.LogLoss(s.Y, s.Score, s.W))
-		}
-		return some(metric.RMSE(s.Y, s.Score, s.W))
+	test := j.judge(in.Judged.Score)
+	g.TestLoss, g.TestSkill = some(j.loss(in.Judged.Score)), some(test.skill)
+	if t := in.jury(in.Train); t.enough(leastClass) {
+		g.TrainLoss, g.TrainSkill = some(t.loss(in.Train.Score)), some(t.judge(in.Train.Score).skill)
 	}
-	auc := func(s Scored) *float64 {
-		if len(s.Y) == 0 || in.Task != kequn.Binary {
-			return nil
-		}
-		return some(metric.AUC(s.Y, s.Score, s.W))
+	if in.Task == kequn.Binary {
+		g.TestAUC, g.TrainAUC = g.TestSkill, g.TrainSkill
 	}
-	g.TestLoss, g.TrainLoss = loss(in.Judged), loss(in.Train)
-	g.TestAUC, g.TrainAUC = auc(in.Judged), auc(in.Train)
+	if !in.Other || in.Inside == nil {
+		return
+	}
+	own := in.Inside.weighted(in.width())
+	inside := in.jury(own)
+	f := inside.judge(own.Score)
+	if g.Inside = inside.interval(f); g.Inside == nil {
+		return
+	}
+	// Rows of the two files are different people, so their errors add up.
+	moved := around(test.skill-f.skill, math.Hypot(j.se(test), inside.se(f)))
+	g.Moved = someInterval(moved)
 }

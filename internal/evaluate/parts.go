@@ -2,13 +2,14 @@ package evaluate
 
 import "kequn/internal/metric"
 
-// Figures with one name that fits both tasks: skill is the AUC of a yes or no and R² of an amount, loss is log loss and RMSE.
+// Figures with one name that fits all tasks: skill is the AUC of a yes or no, R² of an amount and the macro AUC of several classes;
+// loss is log loss and RMSE.
 // Both are of rows that the model was not trained on. A difference is always later or other less first, paired on the same rows.
 
 // Variation is the chosen family trained again with one thing changed.
 type Variation struct {
 	What      string   `json:"what"`  // seed, rows or the parameter's name
-	Value     float64  `json:"value"` // of the seed or the parameter
+	Value     float64  `json:"value"` // of the seed or the parameter, or how many rows were drawn
 	Skill     *float64 `json:"skill,omitempty"`
 	Change    *float64 `json:"change,omitempty"`    // of skill against the model as chosen
 	SE        *float64 `json:"se,omitempty"`        // of the change
@@ -33,6 +34,7 @@ type ThreadPoint struct {
 	Threads int     `json:"threads"`
 	Seconds float64 `json:"seconds"`
 	Speedup float64 `json:"speedup"` // against one thread
+	Same    bool    `json:"same"`    // its scores are those of the other numbers of threads, bit for bit
 }
 
 // MoreRows is what twice as many rows would bring, from the curve: skill is fitted by a − b·rows^(−c).
