@@ -8,12 +8,12 @@ package rooms
 // the commit that opens it.
 var Floors = [][]string{
 	0: {"kequn", "kequn/internal/kernel", "kequn/internal/metric", "kequn/internal/chart"},
-	1: {"kequn/internal/table", "kequn/internal/query", "kequn/internal/plan", "kequn/internal/receipt", "kequn/internal/vault", "kequn/internal/treekit", "kequn/internal/net", "kequn/internal/ngram"},
+	1: {"kequn/internal/table", "kequn/internal/query", "kequn/internal/plan", "kequn/internal/receipt", "kequn/internal/vault", "kequn/internal/treekit", "kequn/internal/net", "kequn/internal/ngram", "kequn/internal/onnx"},
 	2: {"kequn/internal/model", "kequn/internal/rule", "kequn/internal/engine", "kequn/internal/store"},
 	3: {"kequn/internal/synth", "kequn/internal/source", "kequn/internal/feature", "kequn/internal/segment", "kequn/internal/explain",
 		"kequn/internal/evaluate", "kequn/internal/audience", "kequn/internal/decision", "kequn/internal/activate", "kequn/internal/measure",
 		"kequn/internal/model/linear", "kequn/internal/model/tree", "kequn/internal/model/gbdt", "kequn/internal/model/cluster", "kequn/internal/model/svm", "kequn/internal/model/neural",
-		"kequn/internal/model/additive", "kequn/internal/model/uplift", "kequn/internal/model/ladder", "kequn/internal/engine/local"},
+		"kequn/internal/model/additive", "kequn/internal/model/uplift", "kequn/internal/model/lifetime", "kequn/internal/model/ladder", "kequn/internal/engine/local"},
 	4: {"kequn/internal/pipeline"},
 	5: {"kequn/internal/report"},
 	6: {"kequn/cmd/kequn"},
