@@ -25,13 +25,12 @@ campaign, lets the shop live on for two weeks, and measures. Because the shop is
 beside what was measured. DIR is then a workspace like any other: look at DIR/kequn.yaml and DIR/report.html.`,
 		Example: `  kequn demo shop
   kequn -C shop why C10482
-  kequn -C shop decide spring --budget 2000`,
+  kequn -C shop decide spring --budget 2000
+  kequn demo line --plot line.svg`,
 	}
+	c.AddCommand(a.textbookCommands()...)
 	c.Flags().IntVar(&f.Customers, "customers", 0, "how many customers, 1,000 to 1,000,000 (default 20,000)")
 	c.RunE = func(_ *cobra.Command, args []string) error {
-		if args[0] == "line" || args[0] == "boundary" {
-			return kequn.Errorf(kequn.KindUsage, "", "%q is reserved for the textbook demonstrations, which are not here yet", args[0]).WithHint("kequn demo shop")
-		}
 		if f.Customers != 0 && (f.Customers < 1000 || f.Customers > 1_000_000) {
 			return kequn.Errorf(kequn.KindUsage, "--customers", "%d is not between 1,000 and 1,000,000", f.Customers)
 		}

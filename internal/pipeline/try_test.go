@@ -449,7 +449,7 @@ func TestTryPictures(t *testing.T) {
 		f    TryFlags
 		want []string
 	}{
-		{TryFlags{File: line, Drop: []string{"b", "c"}}, []string{"<circle", "<polyline", "#d1495b"}},
+		{TryFlags{File: line, Drop: []string{"b", "c"}}, []string{"<circle", "<polyline", redColor, blueColor}},
 		{TryFlags{File: circle, Drop: []string{"c"}}, []string{"y = true", "y = false", "p = 0.5", "<polyline"}},
 		{TryFlags{File: line}, []string{"predicted"}},
 		{TryFlags{File: circle, Task: "multiclass"}, []string{"actual"}},
