@@ -38,13 +38,10 @@ const (
 	maxHalf     = 10      // columns of each of these
 )
 
-// cellBudget is how many numbers a tree's tables may have when n rows are asked for and so many trees are in memory.
-// Making them takes about as long as looking up one row for every 16 numbers.
-func cellBudget(n, trees int) int {
-	if n < maskRows {
-		return 0
-	}
-	return maxTurnCells / trees
+// cellBudget is how many numbers a tree's tables may have when n rows are asked for, so many trees are in memory and going down
+// the tree takes so many steps (nodes × points): making a number takes about as long as 4 steps, and what a look-up saves is about half of them.
+func cellBudget(n, trees, steps int) int {
+	return min(maxTurnCells/trees, n*steps/8)
 }
 
 // pathStep is one edge of a path.

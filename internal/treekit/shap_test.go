@@ -203,9 +203,9 @@ func TestAttributionsOfDeepTrees(t *testing.T) {
 	}
 	tables, halves, points := 0, 0, 0
 	for i := range e.Trees {
-		p := newShapTree(&e.Trees[i], 0, e.asked().ofNode[i], cellBudget(1000, len(e.Trees)))
+		p := e.newShapTree(i, 0, e.asked().ofNode[i], 1_000_000, len(e.Trees))
 		tables, halves = tables+len(p.cells), halves+len(p.deep)
-		points = max(points, newShapTree(&e.Trees[i], 0, e.asked().ofNode[i], 0).k)
+		points = max(points, e.factsOf(i).points)
 	}
 	t.Logf("%d tables, %d leaves in halves; up to %d points", tables, halves, points)
 	if tables == 0 || halves == 0 || points < 4 {

@@ -65,6 +65,9 @@ type Ensemble struct {
 
 	compile sync.Once
 	ready   *compiled
+
+	count sync.Once
+	facts []shapFacts // per tree, for attribution
 }
 
 // NewEnsemble returns an ensemble without trees for columns cut as given.
