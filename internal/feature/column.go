@@ -71,16 +71,6 @@ func typeOf(k table.Kind) query.Type {
 	return query.Number
 }
 
-// sensitiveWords are parts of names of attributes that must not decide about people unless somebody asks for it.
-var sensitiveWords = map[string]bool{
-	"gender": true, "sex": true, "age": true, "birth": true, "birthday": true, "birthdate": true, "birthyear": true, "dob": true,
-	"race": true, "ethnicity": true, "ethnic": true, "nationality": true, "citizenship": true, "religion": true, "religious": true,
-	"marital": true, "married": true, "marriage": true, "pregnant": true, "pregnancy": true, "disability": true, "disabled": true,
-	"health": true, "diagnosis": true, "orientation": true, "political": true, "party": true, "union": true, "criminal": true,
-}
-
-var sensitiveParts = []string{"性别", "年龄", "生日", "出生", "民族", "种族", "国籍", "宗教", "婚姻", "婚否", "已婚", "怀孕", "残疾", "健康", "病史", "政治"}
-
 // proxyWords are parts of names of attributes that often stand for something sensitive.
 var proxyWords = map[string]bool{"zip": true, "zipcode": true, "postcode": true, "postal": true, "district": true, "neighbourhood": true,
 	"neighborhood": true, "surname": true, "language": true, "income": true, "household": true, "homeowner": true, "children": true, "kids": true}
@@ -88,7 +78,7 @@ var proxyWords = map[string]bool{"zip": true, "zipcode": true, "postcode": true,
 var proxyParts = []string{"邮编", "邮政编码", "籍贯", "户籍", "小区", "街道", "收入", "姓氏", "子女"}
 
 func hasWord(name string, words map[string]bool, parts []string) bool {
-	for _, w := range splitWords(name) {
+	for _, w := range kequn.NameWords(name) {
 		if words[w] {
 			return true
 		}
@@ -101,37 +91,14 @@ func hasWord(name string, words map[string]bool, parts []string) bool {
 	return false
 }
 
-// splitWords cuts birth_date, birthDate and "Birth date" into birth and date.
-func splitWords(name string) []string {
-	var out []string
-	var word []rune
-	end := func() {
-		if len(word) > 0 {
-			out = append(out, strings.ToLower(string(word)))
-		}
-		word = word[:0]
-	}
-	lower := false
-	for _, r := range name {
-		switch {
-		case !unicode.IsLetter(r):
-			end()
-		case unicode.IsUpper(r) && lower:
-			end()
-			word = append(word, r)
-		default:
-			word = append(word, r)
-		}
-		lower = unicode.IsLower(r)
-	}
-	end()
-	return out
-}
+// Sensitive tells whether a column must not become a feature: it is about something that must not decide about people, and nobody
+// asked for it all the same.
+func Sensitive(c plan.Column) bool { return About(c) && !c.Allow }
 
-// Sensitive tells whether a column is about something that must not decide about people unless asked for: the plan marks
-// it, it is a date of birth, or its name says so (gender, age, ethnicity …, in English and Chinese).
-func Sensitive(c plan.Column) bool {
-	return c.Sensitive || c.Role == kequn.ColBirth || hasWord(c.Name, sensitiveWords, sensitiveParts)
+// About tells whether a column is about something that must not decide about people unless asked for: the plan marks it, it is
+// a date of birth, or its name says so (gender, age, ethnicity …, in English and Chinese).
+func About(c plan.Column) bool {
+	return c.Sensitive || c.Role == kequn.ColBirth || kequn.LooksSensitive(c.Name)
 }
 
 // kindOf returns the kind of a feature made of a customer's attribute.

@@ -52,7 +52,7 @@ func merged(p, stored plan.Dataset) plan.Dataset {
 	out.Columns = append([]plan.Column(nil), stored.Columns...)
 	for i := range out.Columns {
 		if c := p.Column(out.Columns[i].Name); c != nil {
-			out.Columns[i].Sensitive, out.Columns[i].Fixed, out.Columns[i].Currency = c.Sensitive, c.Fixed, c.Currency
+			out.Columns[i].Sensitive, out.Columns[i].Allow, out.Columns[i].Fixed, out.Columns[i].Currency = c.Sensitive, c.Allow, c.Fixed, c.Currency
 			if soft(c.Role) && soft(out.Columns[i].Role) {
 				out.Columns[i].Role = c.Role
 			}
@@ -137,7 +137,7 @@ func (v *view) fingerprint() string {
 }
 
 // definitions returns the automatic features, found in what was known before the earliest cutoff, so that no choice of theirs
-// comes from the future. Sensitive ones are left out.
+// comes from the future. Sensitive ones that the plan does not allow are left out.
 func (s *Shop) definitions(ctx context.Context, v *view, earliest kequn.Cutoff) ([]query.Feature, error) {
 	all, err := s.allDefinitions(ctx, v, earliest)
 	if err != nil {

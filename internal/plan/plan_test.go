@@ -149,3 +149,15 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("goals: &a\n  b: *a\n"))
 	f.Fuzz(func(t *testing.T, text []byte) { Parse(text) })
 }
+
+// A sensitive column that is asked for keeps that mark on the way through the file.
+func TestAllow(t *testing.T) {
+	c := Column{Name: "age", Kind: table.Integer, Role: kequn.ColAttribute, Sensitive: true, Allow: true}
+	p, err := Parse([]byte("version: 1\ndatasets:\n  people:\n    role: customers\n    columns:\n      id: {role: customer, kind: text}\n      age: {" + c.text() + "}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Datasets[0].Columns[1]; got != c {
+		t.Errorf("%+v", got)
+	}
+}

@@ -32,6 +32,7 @@ type (
 		From      string     `yaml:"from"`
 		Fixed     bool       `yaml:"fixed"`
 		Sensitive bool       `yaml:"sensitive"`
+		Allow     bool       `yaml:"allow"`
 	}
 	goalText struct {
 		Event    string     `yaml:"event"`
@@ -207,7 +208,7 @@ func (d *Dataset) parse(e entry) error {
 					return c.errorf("unknown column role %q", t.Role).WithHint("roles are %s", join(columnRoles))
 				}
 				d.Columns = append(d.Columns, Column{Name: c.key, Kind: t.Kind, Role: kequn.ColumnRole(t.Role), Scale: t.Scale, Layout: t.Layout,
-					Currency: t.Currency, From: t.From, Fixed: t.Fixed, Sensitive: t.Sensitive})
+					Currency: t.Currency, From: t.From, Fixed: t.Fixed, Sensitive: t.Sensitive, Allow: t.Allow})
 				return nil
 			})
 		}

@@ -50,6 +50,8 @@ type Column struct {
 	Fixed    bool             `json:"fixed,omitempty"`    // an attribute that counts at any cutoff: birth date, sign-up channel
 	// Sensitive attributes (gender, age, ethnicity …) are not used as features unless asked for.
 	Sensitive bool `json:"sensitive,omitempty"`
+	// Allow asks for a sensitive attribute as a feature all the same; how it is used is then judged by its groups.
+	Allow bool `json:"allow,omitempty"`
 }
 
 // Column returns the dataset's column of that name, or nil.

@@ -99,6 +99,9 @@ func (c Column) text() string {
 	if c.Sensitive {
 		f = append(f, "sensitive: true")
 	}
+	if c.Allow {
+		f = append(f, "allow: true")
+	}
 	return strings.Join(f, ", ")
 }
 

@@ -60,8 +60,6 @@ var (
 	// parts of names
 	discountParts  = words(`discount disc rebate 折扣 优惠金额 减免 立减`)
 	consentParts   = words(`consent optin optedin permission subscribed newsletter 同意 授权 订阅`)
-	sensitiveNames = words(`gender sex age agegroup birthdate birthday dateofbirth dob yearbirth birthyear race ethnicity religion nationality disability
-		性别 年龄 年龄段 出生日期 生日 民族 宗教 国籍`)
 	fixedParts = words(`signup signedup register registered registration joined joindate acquisition firstchannel enrolled birth dob gender sex
 		注册 入会 开户 出生 生日 性别`)
 	endParts  = words(`end until expire expiry updated modified deleted 结束 到期 更新 修改`)

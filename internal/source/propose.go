@@ -241,9 +241,9 @@ func (w *proposer) customer() {
 // people counts the columns that describe a person.
 func (w *proposer) people() int {
 	n := 0
-	for _, p := range w.p {
-		if isOne(p.name, sensitiveNames) || isOne(p.name, mailNames) || isOne(p.name, phoneNames) || p.name == "income" || p.name == "education" ||
-			p.name == "maritalstatus" || p.name == "occupation" || isOne(p.name, nameNames) && p.name != "name" && p.name != "名称" || p.share(p.mails, 0.8) {
+	for i, p := range w.p {
+		if kequn.LooksSensitive(w.names[i]) || isOne(p.name, mailNames) || isOne(p.name, phoneNames) || p.name == "income" || p.name == "education" ||
+			p.name == "occupation" || isOne(p.name, nameNames) && p.name != "name" && p.name != "名称" || p.share(p.mails, 0.8) {
 			n++
 		}
 	}
@@ -440,7 +440,7 @@ func (w *proposer) person(role kequn.Role) {
 func (w *proposer) column(i int, role kequn.Role) Column {
 	p := w.p[i]
 	c := Column{Name: w.names[i], Role: w.role[i], Evidence: w.why[i]}
-	c.Sensitive = isOne(p.name, sensitiveNames) || strings.HasPrefix(p.name, "age") && len(p.name) > 3 && isOne(p.name[3:], words("group band range years"))
+	c.Sensitive = kequn.LooksSensitive(c.Name)
 	c.Fixed = role == kequn.Customers && hasPart(p.name, fixedParts)
 	note := func(s string) {
 		if s != "" && c.Evidence != "" {
