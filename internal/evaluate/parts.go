@@ -63,13 +63,14 @@ type ColumnDrift struct {
 
 // Chance is the same family trained on shuffled outcomes: what there is to find where there is nothing.
 type Chance struct {
-	Shuffles int     `json:"shuffles"`
-	Mean     float64 `json:"mean"` // skill over the shuffles: near ½ for an AUC, near 0 for R²
-	SD       float64 `json:"sd"`
-	Highest  float64 `json:"highest"`
-	Skill    float64 `json:"skill"`    // with the true outcomes, same rows and rounds
-	P        float64 `json:"p"`        // (1 + shuffles that did as well) / (1 + shuffles)
-	Distance float64 `json:"distance"` // (skill − mean) / sd
+	Shuffles int       `json:"shuffles"`
+	Skills   []float64 `json:"skills,omitempty"` // of each shuffle
+	Mean     float64   `json:"mean"`             // skill over the shuffles: near ½ for an AUC, near 0 for R²
+	SD       float64   `json:"sd"`
+	Highest  float64   `json:"highest"`
+	Skill    float64   `json:"skill"`    // with the true outcomes, same rows and rounds
+	P        float64   `json:"p"`        // (1 + shuffles that did as well) / (1 + shuffles)
+	Distance float64   `json:"distance"` // (skill − mean) / sd
 	Text
 }
 

@@ -315,10 +315,15 @@ var families = map[string]Text{
 	"auto":   {"自动（可融合）", "auto (may blend)"},
 	"simple": {"最简可用", "simple"},
 	"blend":  {"融合", "blend"},
+
+	"forest":   {"随机森林", "random forest"},
+	"additive": {"可加模型", "additive model"},
+	"svm":      {"支持向量机", "support vector machine"},
+	"mlp":      {"神经网络", "neural network"},
 }
 
 func percent(x float64) string {
-	if math.IsNaN(x) {
+	if !finite(x) {
 		return "–"
 	}
 	return fmt.Sprintf("%.1f%%", 100*x)
@@ -326,7 +331,7 @@ func percent(x float64) string {
 
 // fixed writes a score with three decimals, zero without a sign.
 func fixed(x float64) string {
-	if math.IsNaN(x) {
+	if !finite(x) {
 		return "–"
 	}
 	if math.Abs(x) < 0.0005 {

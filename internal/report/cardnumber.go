@@ -1,0 +1,115 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"kequn/internal/chart"
+	"kequn/internal/metric"
+)
+
+// none stands for a figure that there is not.
+const none = "–"
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// number writes a score: three decimals, fewer where it is large.
+func number(v float64) string {
+	switch {
+	case !finite(v):
+		return none
+	case math.Abs(v) >= 100:
+		return minus(chart.Short(v))
+	}
+	return minus(fixed(v))
+}
+
+func some(v *float64) string {
+	if v == nil {
+		return none
+	}
+	return number(*v)
+}
+
+// signed writes a difference.
+func signed(v float64) string {
+	s := number(v)
+	if finite(v) && v > 0 && s != "0.000" {
+		return "+" + s
+	}
+	return s
+}
+
+func someSigned(v *float64) string {
+	if v == nil {
+		return none
+	}
+	return signed(*v)
+}
+
+// between writes an interval's bounds.
+func between(i *metric.Interval, as func(float64) string) string {
+	if i == nil || !finite(i.Low) || !finite(i.High) {
+		return none
+	}
+	return as(i.Low) + " … " + as(i.High)
+}
+
+func share(v float64) string {
+	if !finite(v) {
+		return none
+	}
+	return minus(percent(v))
+}
+
+func someShare(v *float64) string {
+	if v == nil {
+		return none
+	}
+	return share(*v)
+}
+
+// times writes a factor.
+func times(v float64) string {
+	if !finite(v) {
+		return none
+	}
+	if math.Abs(v) < 10 {
+		return fmt.Sprintf("%.1f×", v)
+	}
+	return chart.Short(math.Round(v)) + "×"
+}
+
+func minus(s string) string { return strings.Replace(s, "-", "−", 1) }
+
+// plain writes any amount.
+func plain(v float64) string { return minus(chart.Short(v)) }
+
+// exact writes a number with all its figures, as parameters need.
+func exact(v float64) string {
+	if !finite(v) {
+		return none
+	}
+	return strconv.FormatFloat(v, 'g', -1, 64)
+}
+
+// whiskers returns the 95 % bounds of a value with a standard error; both 0 where there is none.
+func whiskers(v float64, se *float64) (low, high float64) {
+	if se == nil || !(*se > 0) || !finite(*se) {
+		return 0, 0
+	}
+	return v - z95**se, v + z95**se
+}
+
+// z95 is the normal quantile of two-sided 95 %.
+const z95 = 1.96
+
+// margin95 writes the half-width of that interval.
+func margin95(se *float64) string {
+	if se == nil || !(*se > 0) || !finite(*se) {
+		return none
+	}
+	return "± " + number(z95**se)
+}
