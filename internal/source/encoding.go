@@ -57,7 +57,7 @@ func newDecoder(path string, r io.Reader, named string) (*decoder, error) {
 		name = wideASCII(head)
 	}
 	if !strings.HasPrefix(name, "utf-16") && isBinary(head) {
-		return nil, kequn.Errorf(kequn.KindInput, path, "holds binary data, not text").WithHint("give a CSV or Parquet file")
+		return nil, kequn.Errorf(kequn.KindInput, path, "holds binary data, not text").WithHint("give a CSV, JSON, Excel or Parquet file")
 	}
 	switch name {
 	case "":

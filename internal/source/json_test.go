@@ -223,7 +223,10 @@ func FuzzJSONParser(f *testing.F) {
 		n := 0
 		root.walk(func(k *jsonNode) { k.place = n; n++ })
 		p = &jsonParser{text: bytes.Clone(b), root: root, cells: make([]span, n), fieldMax: 1 << 20, record: 1 << 40}
-		if why := p.parse(0, len(b)); why != "" || p.late {
+		switch why := p.parse(0, len(b)); {
+		case why == NULByte || why == ControlByte || why == BadEncoding:
+			return // behind an escape, which is looked at only where the value is wanted
+		case why != "" || p.late:
 			t.Fatalf("%q: %q the second time", b, why)
 		}
 		var want map[string]any

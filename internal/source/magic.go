@@ -18,9 +18,9 @@ type signature struct {
 var signatures = []signature{
 	{"MZ", "a Windows program", ""},
 	{"\x7fELF", "a program", ""},
-	{"PK\x03\x04", "a zip archive or an Excel workbook (.xlsx)", "unpack it, or save the sheet as CSV (UTF-8)"},
+	{"PK\x03\x04", "a zip archive or an Excel workbook within a packed file", "unpack it once"},
 	{"PK\x05\x06", "an empty zip archive", ""},
-	{"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)", "save the sheet as CSV (UTF-8)"},
+	{"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls), or one with a password", "save it as .xlsx without a password, or the sheet as CSV (UTF-8)"},
 	{"%PDF", "a PDF document", ""},
 	{"\x89PNG", "an image", ""},
 	{"\xff\xd8\xff", "an image", ""},
@@ -55,7 +55,7 @@ func recognise(path string, head []byte) (packing string, err error) {
 func refuse(path string, head []byte) error {
 	for _, s := range signatures {
 		if bytes.HasPrefix(head, []byte(s.magic)) {
-			return kequn.Errorf(kequn.KindInput, path, "is %s, not a table", s.what).WithHint("%s", orElse(s.hint, "give a CSV or Parquet file"))
+			return kequn.Errorf(kequn.KindInput, path, "is %s, not a table", s.what).WithHint("%s", orElse(s.hint, "give a CSV, JSON, Excel or Parquet file"))
 		}
 	}
 	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")

@@ -58,9 +58,9 @@ var (
 		source platform device status 类别 品类 分类 渠道 城市 省份 地区 国家 性别 等级 来源 平台 设备 状态 品牌`)
 
 	// parts of names
-	discountParts  = words(`discount disc rebate 折扣 优惠金额 减免 立减`)
-	consentParts   = words(`consent optin optedin permission subscribed newsletter 同意 授权 订阅`)
-	fixedParts = words(`signup signedup register registered registration joined joindate acquisition firstchannel enrolled birth dob gender sex
+	discountParts = words(`discount disc rebate 折扣 优惠金额 减免 立减`)
+	consentParts  = words(`consent optin optedin permission subscribed newsletter 同意 授权 订阅`)
+	fixedParts    = words(`signup signedup register registered registration joined joindate acquisition firstchannel enrolled birth dob gender sex
 		注册 入会 开户 出生 生日 性别`)
 	endParts  = words(`end until expire expiry updated modified deleted 结束 到期 更新 修改`)
 	timeParts = words(`time date timestamp 时间 日期`)

@@ -336,17 +336,18 @@ func (f *File) readParquet(ctx context.Context, schema []Column, at []int, batch
 	return counts, nil
 }
 
-// digest is the SHA-256 of the file as stored.
+// digest is the SHA-256 of the file as stored. Another sheet than the first one has its name behind the file, because it is
+// another table.
 func (f *File) digest() (sum [32]byte, err error) {
 	h := sha256.New()
 	if n, err := io.Copy(h, io.NewSectionReader(f.file, 0, f.Bytes)); err != nil || n != f.Bytes {
 		return sum, f.shrunk(orError(err, io.ErrUnexpectedEOF))
 	}
+	if f.excel != nil && !f.excel.first {
+		io.WriteString(h, "#"+f.excel.name)
+	}
 	return [32]byte(h.Sum(nil)), nil
 }
-
-// Digest returns the SHA-256 of the file as stored, which Read reports as well.
-func (f *File) Digest() ([32]byte, error) { return f.digest() }
 
 func orError(err, other error) error {
 	if err == nil {

@@ -12,10 +12,12 @@
 package source
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"kequn"
@@ -116,8 +118,17 @@ func Open(path string, opt Options) (f *File, err error) {
 	if opt.Now.IsZero() {
 		opt.Now = time.Now()
 	}
+	if isDatabase(path) {
+		return openPostgres(path, opt)
+	}
+	name, sheet := path, ""
+	if at := strings.LastIndexByte(path, '#'); at > 0 && strings.HasSuffix(strings.ToLower(path[:at]), ".xlsx") {
+		if _, err := os.Lstat(path); err != nil { // no file is called so: what follows the sign is a sheet
+			name, sheet = path[:at], path[at+1:]
+		}
+	}
 	// A named pipe would block the open below, so look first.
-	info, err := os.Stat(path)
+	info, err := os.Stat(name)
 	if err != nil {
 		return nil, openError(path, err)
 	}
@@ -127,7 +138,7 @@ func Open(path string, opt Options) (f *File, err error) {
 	if !info.Mode().IsRegular() {
 		return nil, kequn.Errorf(kequn.KindInput, path, "is not a regular file")
 	}
-	file, err := os.Open(path)
+	file, err := os.Open(name)
 	if err != nil {
 		return nil, openError(path, err)
 	}
@@ -145,6 +156,12 @@ func Open(path string, opt Options) (f *File, err error) {
 	if _, err := file.ReadAt(head, 0); err != nil && err != io.EOF {
 		return f, readError(path, err)
 	}
+	if bytes.HasPrefix(head, []byte("PK\x03\x04")) {
+		return f, f.openExcel(sheet)
+	}
+	if sheet != "" {
+		return f, kequn.Errorf(kequn.KindInput, path, "is no Excel workbook, so it has no sheet").WithHint("leave out what follows the #")
+	}
 	if f.Packing, err = recognise(path, head); err != nil {
 		return f, err
 	}
@@ -156,10 +173,30 @@ func Open(path string, opt Options) (f *File, err error) {
 	return f, f.openText()
 }
 
-// Close releases the file.
-func (f *File) Close() error { return f.file.Close() }
+// Close releases the file or the connection.
+func (f *File) Close() error {
+	if f.db != nil {
+		return f.db.close()
+	}
+	return f.file.Close()
+}
 
-func (f *File) name() string { return filepath.Base(f.Path) }
+// Digest returns the SHA-256 of what Read would read, which Read reports as well: of the file as stored, or of the rows as
+// the database would send them.
+func (f *File) Digest() ([32]byte, error) {
+	return f.digest()
+}
+
+// name is what the file's role may be guessed from: its name, that of its sheet, or that of the table.
+func (f *File) name() string {
+	switch {
+	case f.db != nil:
+		return f.db.name
+	case f.excel != nil && roleOfFile(f.excel.name+".") != "":
+		return f.excel.name
+	}
+	return filepath.Base(f.Path)
+}
 
 func openError(path string, err error) error {
 	switch {
