@@ -340,15 +340,16 @@ func (c *Card) accuracy(in Input, j *jury) {
 		if s.Group != nil {
 			a.R2 = own
 		}
+		a.R2 = c.doubted(a.R2, in)
 		a.TotalError = some(metric.TotalError(s.Y, s.Score, s.W))
 		a.Gains = gains(s)
 		return
 	case kequn.Multiclass:
 		c.classAccuracy(in, j)
-		a.MacroAUC = own
+		a.MacroAUC = c.doubted(own, in)
 		return
 	}
-	a.AUC = own
+	a.AUC = c.doubted(own, in)
 	a.PRAUC, a.LogLoss, a.Brier, a.ECE = of(metric.PRAUC), of(metric.LogLoss), of(metric.Brier), of(metric.ECE)
 	a.TopDecileGain = of(metric.TopDecileGain)
 	base := make([]float64, len(s.Y))
@@ -357,6 +358,28 @@ func (c *Card) accuracy(in Input, j *jury) {
 	}
 	a.LogLossBase = some(metric.LogLoss(s.Y, base, s.W))
 	a.Gains = gains(s)
+}
+
+// crossed is by how much a cross-validated skill varies more than rows by themselves say, where there is nothing to find: i's outcome moves j's
+// score and j's outcome i's, so each pair of rows counts twice and the variance doubles. Measured on shuffled outcomes (linear,
+// forest, gbdt; 120 to 1,500 rows; five folds): 0.95 to 1.43, and less with every true signal.
+const crossed = math.Sqrt2
+
+// doubted returns the interval wider by crossed where the skill, so doubted, could be chance.
+func (c *Card) doubted(i *metric.Interval, in Input) *metric.Interval {
+	chance, _, _, _, _ := limits(c.Task)
+	rounds := in.Judged.Round
+	if i == nil || in.Later || in.Other || len(rounds) == 0 || slices.Min(rounds) == slices.Max(rounds) {
+		return i
+	}
+	if i.Mean-crossed*aboveChance*(i.Mean-i.Low)/1.96 > chance {
+		return i
+	}
+	w := &metric.Interval{Mean: i.Mean, Low: i.Mean - crossed*(i.Mean-i.Low), High: math.Min(1, i.Mean+crossed*(i.High-i.Mean))}
+	if c.Task != kequn.Regression {
+		w.Low = math.Max(0, w.Low)
+	}
+	return w
 }
 
 // classAccuracy fills the figures of several classes.

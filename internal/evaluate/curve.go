@@ -20,7 +20,7 @@ func (l *lab) curve() error {
 		return nil
 	}
 	c := &l.card.Scalability
-	c.By = l.Learner.Name
+	c.By, c.Curve, c.More = l.Learner.Name, nil, nil
 	order := l.draw.draw(maxCurveRows, saltCurve)
 	var figures []figure
 	for part := 16; part >= 1; part /= 2 {
@@ -178,6 +178,3 @@ func thousands(n int) string {
 	}
 	return s
 }
-
-// skillDigits writes a difference in skill as people say it: an AUC in thousandths.
-func skillDigits(v float64) string { return fmt.Sprintf("%.3f", math.Abs(v)) }

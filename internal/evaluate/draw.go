@@ -66,7 +66,7 @@ func newDrawer(x *table.Table, y model.Outcome, group []int64, rows []int32, see
 	return d
 }
 
-// order returns positions in rows by their numbers under the salt.
+// order returns positions in rows by their numbers under the salt; salt 0 leaves the numbers as they are, so that equal ones are neighbours.
 func (d drawer) order(salt uint64) []int32 {
 	type place struct {
 		key uint64
@@ -94,7 +94,7 @@ func (d drawer) order(salt uint64) []int32 {
 
 // draw returns n rows (all, if there are no more) in the order in which smaller draws of the salt are their beginnings.
 func (d drawer) draw(n int, salt uint64) []int32 {
-	order := d.order(salt | 1)
+	order := d.order(salt)
 	out := make([]int32, min(n, len(order)))
 	for i := range out {
 		out[i] = d.rows[order[i]]

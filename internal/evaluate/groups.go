@@ -16,6 +16,7 @@ const (
 	mostLevels   = 30 // a column with more is a name or a number, not a place
 	mostPlaces   = 3
 	levelsEach   = 4
+	mostUnseen   = 8    // fits in all
 	leastOfGroup = 30   // judged rows of each answer in a group
 	leastOthers  = 0.25 // share of training rows that must be left without the group
 )
@@ -32,8 +33,8 @@ func (l *lab) groups() error {
 		judged []int32 // positions in l.judged
 	}
 	var levels []level
-	for _, c := range l.places(base.model) {
-		taken := 0
+	perPlace := make([][]level, mostPlaces)
+	for p, c := range l.places(base.model) {
 		for _, code := range l.largest(c) {
 			var at []int32
 			for i, r := range l.judged {
@@ -41,9 +42,16 @@ func (l *lab) groups() error {
 					at = append(at, int32(i))
 				}
 			}
-			if taken < levelsEach && enough(l.Y.Task, l.Y.NOut(), kernel.Take(l.jury.y, at), leastOfGroup) && len(at) < len(l.judged) {
-				levels = append(levels, level{c, code, at})
-				taken++
+			if len(perPlace[p]) < levelsEach && enough(l.Y.Task, l.Y.NOut(), kernel.Take(l.jury.y, at), leastOfGroup) && len(at) < len(l.judged) {
+				perPlace[p] = append(perPlace[p], level{c, code, at})
+			}
+		}
+	}
+	// The largest level of each column first, then the second …
+	for rank := range levelsEach {
+		for _, of := range perPlace {
+			if rank < len(of) && len(levels) < mostUnseen {
+				levels = append(levels, of[rank])
 			}
 		}
 	}
@@ -56,10 +64,13 @@ func (l *lab) groups() error {
 		l.lateFor("groups")
 		return nil
 	}
+	// Others take the place of the group's rows as far as there are more, so that it is not the number of rows that tells.
+	all := l.draw.draw(len(l.Train), saltBase)
 	out := make([]*GroupFigure, len(levels))
 	err = l.each(len(levels), func(i int) error {
 		v := levels[i]
-		others := slices.DeleteFunc(slices.Clone(l.rows), func(r int32) bool { return v.column.Code[r] == v.code })
+		others := slices.DeleteFunc(slices.Clone(all), func(r int32) bool { return v.column.Code[r] == v.code })
+		others = sorted(others[:min(len(others), len(l.rows))])
 		if float64(len(others)) < leastOthers*float64(len(l.rows)) || len(others) < leastTrain || !enough(l.Y.Task, l.Y.NOut(), kernel.Take(l.Y.Y, others), leastClass) {
 			return nil
 		}
@@ -80,15 +91,21 @@ func (l *lab) groups() error {
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	var found []GroupFigure
 	for _, g := range out {
-		if g != nil && err == nil {
-			l.card.Generalization.Groups = append(l.card.Generalization.Groups, *g)
+		if g != nil {
+			found = append(found, *g)
 		}
 	}
-	if err == nil && len(l.card.Generalization.Groups) == 0 {
+	slices.SortStableFunc(found, func(a, b GroupFigure) int { return strings.Compare(a.Column, b.Column) })
+	l.card.Generalization.Groups = found
+	if len(found) == 0 {
 		l.not("groups", "去掉任何一个群体后，剩下的数据都不够训练", "without any one group too few rows are left to train on")
 	}
-	return err
+	return nil
 }
 
 // places returns the columns whose levels are left out: those the caller named or, of the table's, the most important.

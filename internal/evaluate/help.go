@@ -22,7 +22,10 @@ func (c *Card) help() {
 	}
 	key, name := c.Verdict.Key, skillName(c.Task)
 	poor := key == "useless" || key == "weak" || key == "unsure"
-	if c.few() && c.Task != kequn.Regression || key == "unsure" {
+	switch {
+	case key == "unsure" && c.Task == kequn.Regression:
+		add(1, "more_positives", nil, "先积累更多已知结果：至少 %d 行，才能判断模型好坏", "collect more known outcomes first: at least %d rows, to tell good from bad", fewRows)
+	case key == "unsure" || c.Task != kequn.Regression && c.few():
 		add(1, "more_positives", nil, "先积累更多已知结果：每种结果至少 %d 个，才能判断模型好坏", "collect more known outcomes first: at least %d of each answer, to tell good from bad", fewPositives)
 	}
 	flat := false
@@ -55,10 +58,14 @@ func (c *Card) help() {
 		add(0.02, "later_judging", nil, "用更晚的数据再评一次：现在的数字来自同一时期，用到将来往往偏高", "judge it on later rows: the figures are of the same time and mostly too high for the future")
 	}
 	if i := c.Interpretability; i.Columns >= 15 && i.ForMost > 0 && i.ForMost*3 <= i.Columns && !poor {
-		add(0.005, "fewer_columns", nil, "更少的列：%d 列中 %d 列就有八成的重要性，少用几列更好懂、更好维护", "fewer columns: of %d columns %d hold 80 %% of the importance; fewer are easier to explain and to keep", i.Columns, i.ForMost)
+		add(0.0005, "fewer_columns", nil, "更少的列：%d 列中 %d 列就有八成的重要性，少用几列更好懂、更好维护", "fewer columns: of %d columns %d hold 80 %% of the importance; fewer are easier to explain and to keep", i.Columns, i.ForMost)
 	}
-	if s != nil && key != "useless" && c.Task == kequn.Binary {
-		add(0.004, "randomised_send", nil, "随机发送一次：分数只说谁会做，不说联系了谁才会改变；只有随机对照能回答", "a randomised send: the score says who will, not whom a contact would change; only a random control group tells")
+	switch {
+	case s == nil || key == "useless":
+	case c.Task == kequn.Binary:
+		add(0.001, "randomised_send", nil, "随机发送一次：分数只说谁会做，不说联系了谁才会改变；只有随机对照能回答", "a randomised send: the score says who will, not whom a contact would change; only a random control group tells")
+	case c.Task == kequn.Regression:
+		add(0.001, "randomised_send", nil, "随机发送一次：预测只说谁会花多少，不说联系会多带来多少；只有随机对照能回答", "a randomised send: the score says how much, not how much more a contact would bring; only a random control group tells")
 	}
 	slices.SortStableFunc(list, func(a, b item) int {
 		switch {

@@ -14,7 +14,7 @@ var matter = map[string][]string{
 	"rulelist": {"max_rules", "max_conditions", "min_rows"},
 	"forest":   {"trees", "min_leaf", "columns"},
 	"additive": {"rate", "bins", "min_rows", "category_smooth"},
-	"gbdt":     {"rate", "leaves", "depth", "min_rows", "l2"},
+	"gbdt":     {"rate", "leaves", "depth", "min_rows", "l2", "trees"},
 	"svm":      {"c", "gamma", "landmarks"},
 	"mlp":      {"width", "rate", "dropout", "decay"},
 }
@@ -40,8 +40,8 @@ func mattering(l model.Learner, inEffect []model.Value) []set {
 	var out []set
 	add := func(p model.Param) {
 		v := value[p.Name]
-		symmetric := value["symmetric"] == 1 && p.Name == "leaves"
-		if v != 0 && !symmetric && p.Name != "seed" && p.Kind != reflect.Bool && len(out) < mostParams {
+		idle := p.Name == "leaves" && value["symmetric"] == 1 || p.Name == "trees" && value["patience"] > 0
+		if v != 0 && !idle && p.Name != "seed" && p.Kind != reflect.Bool && len(out) < mostParams {
 			out = append(out, set{p, v})
 		}
 	}

@@ -1,10 +1,14 @@
 package evaluate
 
 import (
+	"math"
 	"slices"
 
 	"kequn/internal/kernel"
 )
+
+// shortFit is a fit that is timed twice, the quicker one counting: what else the machine does lasts as long.
+const shortFit = 1.0
 
 // threads trains on the same rows with 1, 2, 4 … threads up to all.
 func (l *lab) threads() error {
@@ -30,6 +34,15 @@ func (l *lab) threads() error {
 		if t == nil {
 			l.not("threads", why.Zh, why.En)
 			return nil
+		}
+		if t.seconds < shortFit && l.time(t.seconds) {
+			again, _, err := l.train(l.Learner.Learner, l.rows, nil, n, false)
+			if err != nil {
+				return err
+			}
+			if again != nil {
+				t.seconds = math.Min(t.seconds, again.seconds)
+			}
 		}
 		p := ThreadPoint{Threads: n, Seconds: t.seconds, Speedup: 1, Same: slices.Equal(t.score, base.score)}
 		if len(out) > 0 && t.seconds > 0 {

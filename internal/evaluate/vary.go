@@ -192,9 +192,9 @@ func topColumns(m model.Model) []string {
 	return out
 }
 
-// words about how far variations move the skill; empty where there are none.
-func variationWords(v []Variation, name Text) Text {
-	most := 0.0
+// VariationWords says how far variations move the skill at most; empty where there are none.
+func (c *Card) VariationWords(v []Variation) Text {
+	most, name := 0.0, skillName(c.Task)
 	for _, x := range v {
 		if x.Change != nil {
 			most = math.Max(most, math.Abs(*x.Change))
@@ -203,5 +203,5 @@ func variationWords(v []Variation, name Text) Text {
 	if len(v) == 0 {
 		return Text{}
 	}
-	return Text{fmt.Sprintf("%s最多变动 %s", name.Zh, skillDigits(most)), fmt.Sprintf("the %s moves by %s at most", name.En, skillDigits(most))}
+	return Text{fmt.Sprintf("%s最多变动 %.3f", name.Zh, most), fmt.Sprintf("the %s moves by %.3f at most", name.En, most)}
 }
