@@ -46,8 +46,6 @@ const (
 	mostWorth = 0.25 // share of importance from which on a column is worth a fit without it
 	suspects  = 3    // columns that are tried so
 	orderAUC  = 0.65 // what a running number may not know
-	nBins     = 32
-	nFolds    = 3
 )
 
 // Leaks returns the columns that seem to know the outcome, worst first: those that alone order nearly all customers right, out of fold;
@@ -131,7 +129,7 @@ func (p LeakProbe) know(score []float64) float64 {
 // column scores rows by the mean outcome of their bin in the other folds.
 func (p LeakProbe) column(c *table.Column, hash []uint64) (know float64, leak *Leak) {
 	bin, n := bins(c)
-	know = p.know(p.encode(bin, n, hash))
+	know = p.know(outOfFold(bin, n, hash, p.Y.Y, p.W))
 	limit := aloneAUC
 	if p.Y.Task == kequn.Regression {
 		limit = aloneR2
@@ -142,7 +140,7 @@ func (p LeakProbe) column(c *table.Column, hash []uint64) (know float64, leak *L
 			missing[i] = 1
 		}
 	}
-	byMissing := p.know(p.encode(missing, 2, hash))
+	byMissing := p.know(outOfFold(missing, 2, hash, p.Y.Y, p.W))
 	figure := Text{fmt.Sprintf("AUC %.3f", know), fmt.Sprintf("AUC %.3f", know)}
 	if p.Y.Task == kequn.Regression {
 		figure = Text{fmt.Sprintf("R² %.3f", know), fmt.Sprintf("R² %.3f", know)}
@@ -165,71 +163,6 @@ func (p LeakProbe) column(c *table.Column, hash []uint64) (know float64, leak *L
 		}}
 	}
 	return know, nil
-}
-
-// encode returns for each row the mean outcome of its bin over the rows of other folds, pulled toward the overall mean.
-func (p LeakProbe) encode(bin []int32, n int, hash []uint64) []float64 {
-	const pull = 5
-	sum, weight := make([]float64, n*nFolds), make([]float64, n*nFolds)
-	total, all := make([]float64, nFolds), make([]float64, nFolds)
-	for i, b := range bin {
-		w := 1.0
-		if p.W != nil {
-			w = p.W[i]
-		}
-		for f := range nFolds {
-			if int(hash[i]%nFolds) != f {
-				sum[f*n+int(b)] += w * p.Y.Y[i]
-				weight[f*n+int(b)] += w
-				total[f] += w * p.Y.Y[i]
-				all[f] += w
-			}
-		}
-	}
-	out := make([]float64, len(bin))
-	for i, b := range bin {
-		f := int(hash[i] % nFolds)
-		mean := 0.0
-		if all[f] > 0 {
-			mean = total[f] / all[f]
-		}
-		out[i] = (sum[f*n+int(b)] + pull*mean) / (weight[f*n+int(b)] + pull)
-	}
-	return out
-}
-
-// bins cuts a column: numbers at quantiles, categories by level; missing values are bin 0.
-func bins(c *table.Column) (bin []int32, n int) {
-	bin = make([]int32, c.Len())
-	if c.Kind.InCode() {
-		for i, k := range c.Code {
-			bin[i] = k + 1
-		}
-		return bin, c.Dict.Len() + 1
-	}
-	q := make([]float64, nBins-1)
-	for k := range q {
-		q[k] = float64(k+1) / nBins
-	}
-	v := make([]float64, c.Len())
-	for i, x := range c.Num {
-		v[i] = max(-math.MaxFloat64/4, min(math.MaxFloat64/4, x)) // so that borders between infinities exist
-	}
-	border := kernel.Quantiles(v, q...)
-	for i, x := range v {
-		if x == x {
-			lo, hi := 0, len(border)
-			for lo < hi {
-				if mid := (lo + hi) / 2; border[mid] < x {
-					lo = mid + 1
-				} else {
-					hi = mid
-				}
-			}
-			bin[i] = int32(lo + 1)
-		}
-	}
-	return bin, nBins + 1
 }
 
 // runningNumber tells whether the column holds whole numbers, all different and dense enough to have been counted.
