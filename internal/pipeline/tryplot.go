@@ -328,7 +328,7 @@ func (t *trial) plotLevels(_ context.Context, m *ladder.Choice) string {
 	}
 	caption := t.Lang.Pick("横线：95% 区间", "whiskers: 95 % interval")
 	if small+rest > 0 {
-		caption += fmt.Sprintf(t.Lang.Pick("；另有 %d 个少见的值未画出", "; %d rarer values are not drawn"), small+rest)
+		caption += fmt.Sprintf(t.Lang.Pick("；未画出的少见值：%d 个", "; rarer values not drawn: %d"), small+rest)
 	}
 	return chart.Sheet(title, []chart.Tile{{Caption: caption, SVG: chart.Bars(title, bars, 640)}}, 1, 672)
 }
