@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"kequn"
+	"kequn/internal/model"
+	"kequn/internal/model/additive"
 )
 
 // leastSquares is the plain version: the textbook's formulas, from the file that a reader has.
@@ -219,6 +221,19 @@ func TestTryPicturesOfOddTables(t *testing.T) {
 		}
 		if bytes.Contains(text, []byte("NaN")) || bytes.Contains(text, []byte("Inf")) || regexp.MustCompile(`[0-9]{40}`).Match(text) {
 			t.Errorf("%s: a figure that is none", c.name)
+		}
+	}
+}
+
+// An additive model is drawn as what it is, below how good it is.
+func TestTryDrawsShapes(t *testing.T) {
+	file := tryTable(t, "t.csv", 200, "y", yesNo)
+	svg := filepath.Join(t.TempDir(), "p.svg")
+	try(t, Options{Lang: kequn.English, Learners: []model.Named{{Name: "additive", Learner: additive.Learner{Sweeps: 50}}}}, TryFlags{File: file, Outcome: "y", Models: []string{"additive"}, Plot: svg})
+	text, _ := os.ReadFile(svg)
+	for _, w := range []string{"the model itself", "ROC", "calibration", "of all)"} {
+		if !bytes.Contains(text, []byte(w)) {
+			t.Errorf("no %q in the picture", w)
 		}
 	}
 }
