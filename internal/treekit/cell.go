@@ -39,10 +39,13 @@ const (
 )
 
 // cellBudget is how many numbers a tree's tables may have when n rows are asked for, so many trees are in memory and going down
-// the tree takes so many steps (nodes × points): making a number takes about as long as 4 steps, and what a look-up saves is about half of them.
+// the tree takes so many steps (nodes × points). Measured on trees of 15 to 1000 leaves: tables pay once rows × steps are 4 times
+// their numbers, and larger ones than mostCells do not, for then each look-up misses the cache.
 func cellBudget(n, trees, steps int) int {
-	return min(maxTurnCells/trees, n*steps/8)
+	return min(maxTurnCells/trees, n*steps/4, mostCells)
 }
+
+const mostCells = 1 << 17 // 1 MB
 
 // pathStep is one edge of a path.
 type pathStep struct {
@@ -55,8 +58,9 @@ type pathStep struct {
 type cellMaker struct {
 	p      *shapTree
 	out    int
-	merged int // most numbers of a table with several leaves
-	left   int // of the budget
+	merged int  // most numbers of a table with several leaves
+	left   int  // of the budget
+	dry    bool // only count
 	path   []pathStep
 	below  [][]uint32 // per node: the different questions at and below it; nil if too many
 }
@@ -84,11 +88,12 @@ func (p *shapTree) makeCells(out, budget int) bool {
 			m.below[i] = own
 		}
 	}
+	m.dry = true
 	if !m.make(0) {
-		p.cells, p.deep = nil, nil
 		return false
 	}
-	return true
+	m.dry, m.left = false, budget
+	return m.make(0)
 }
 
 // make makes the cells of the leaves at and below kid, whose path is m.path.
@@ -97,14 +102,21 @@ func (m *cellMaker) make(kid int32) bool {
 	cols, bits, z := m.pathColumns()
 	if kid < 0 {
 		value := t.Leaf[int(^kid)*t.Width+m.out]
-		if d := len(cols); d<<d > maxLeafSize {
+		d := len(cols)
+		if d<<d > maxLeafSize {
 			return m.makeDeep(cols, bits, z, value)
+		}
+		if m.left -= d << d; m.dry || m.left < 0 {
+			return m.left >= 0
 		}
 		return m.keep(shapCell{bits, cols, leafTable(z, value)})
 	}
 	if below := m.below[kid]; below != nil {
 		cols = m.columnsBelow(kid, cols)
 		if n := len(bits) + len(below); n <= maxCellBits && len(cols)<<n <= m.merged {
+			if m.left -= len(cols) << n; m.dry || m.left < 0 {
+				return m.left >= 0
+			}
 			c := shapCell{bits, cols, make([]float64, len(cols)<<n)}
 			for _, q := range below {
 				c.bits = append(c.bits, cellBit{{question: q}})
@@ -147,9 +159,8 @@ func coverOf(t *Tree, kid int32) float64 {
 }
 
 func (m *cellMaker) keep(c shapCell) bool {
-	m.left -= len(c.phi)
 	m.p.cells = append(m.p.cells, c)
-	return m.left >= 0
+	return true
 }
 
 // pathColumns returns the different columns of the path, for each the answers that let a row pass, and the share that does.
@@ -288,19 +299,19 @@ func (m *cellMaker) makeDeep(cols []int32, bits []cellBit, z []float64, value fl
 		return false
 	}
 	c := deepCell{k: (len(cols) + 1) / 2}
-	point, weight := gaussLegendre(c.k)
 	middle := len(cols) / 2
-	for q := range weight {
-		weight[q] *= value
-	}
-	ones := slices.Repeat([]float64{1}, c.k)
 	size := 0
 	for _, d := range [2]int{middle, len(cols) - middle} {
 		size += (d + 1) * c.k << d
 	}
-	if m.left -= size; m.left < 0 {
-		return false
+	if m.left -= size; m.dry || m.left < 0 {
+		return m.left >= 0
 	}
+	point, weight := gaussLegendre(c.k)
+	for q := range weight {
+		weight[q] *= value
+	}
+	ones := slices.Repeat([]float64{1}, c.k)
 	c.half[0] = newHalf(bits[:middle], cols[:middle], z[:middle], point, weight)
 	c.half[1] = newHalf(bits[middle:], cols[middle:], z[middle:], point, ones)
 	m.p.deep = append(m.p.deep, c)

@@ -201,11 +201,29 @@ func TestAttributionsOfDeepTrees(t *testing.T) {
 			t.Fatalf("%d rows: attributions differ from the recursion's by %g", n, worst)
 		}
 	}
+	// Tables are tried here whether or not they are worth it.
 	tables, halves, points := 0, 0, 0
+	asker, few := newAsker(e), x.Slice(0, 40)
+	num, code := columnsOf(few)
+	scratch := newShapScratch(asker.nMasks, 1)
+	asker.ask(scratch.masks[0], num, code, 0, 40)
 	for i := range e.Trees {
-		p := e.newShapTree(i, 0, e.asked().ofNode[i], 1_000_000, len(e.Trees))
-		tables, halves = tables+len(p.cells), halves+len(p.deep)
-		points = max(points, e.factsOf(i).points)
+		p := &shapTree{tree: &e.Trees[i], question: asker.ofNode[i]}
+		if !p.makeCells(0, maxTurnCells) {
+			t.Fatalf("tree %d has no tables", i)
+		}
+		tables, halves, points = tables+len(p.cells), halves+len(p.deep), max(points, e.factsOf(i).points)
+		phi, want := make([]float64, 40*e.NCols), make([]float64, 40*e.NCols)
+		asker.askTree(scratch.masks[0], i, num, code, 0, 40)
+		p.attribute(scratch, scratch.masks[0], phi, e.NCols)
+		for row := range 40 {
+			recursiveShap(e, &e.Trees[i], want[row*e.NCols:(row+1)*e.NCols], num, code, row)
+		}
+		for c := range want {
+			if !(math.Abs(want[c]-phi[c]) <= 1e-9) {
+				t.Fatalf("tree %d: tables say %v, the recursion %v", i, phi[c], want[c])
+			}
+		}
 	}
 	t.Logf("%d tables, %d leaves in halves; up to %d points", tables, halves, points)
 	if tables == 0 || halves == 0 || points < 4 {
