@@ -96,7 +96,7 @@ func (l *lab) seconds() float64 {
 }
 
 func chanceWords(c *Chance, asGood int, name Text, rows int) Text {
-	zh := fmt.Sprintf("把结果随机打乱 %d 次再训练（%s 行），%s为 %.3f±%.3f，最高 %.3f；用真实结果为 %.3f", c.Shuffles, thousands(rows), name.Zh, c.Mean, c.SD, c.Highest, c.Skill)
+	zh := tidy(fmt.Sprintf("把结果随机打乱 %d 次再训练（%s 行），%s为 %.3f±%.3f，最高 %.3f；用真实结果为 %.3f", c.Shuffles, thousands(rows), name.Zh, c.Mean, c.SD, c.Highest, c.Skill))
 	en := fmt.Sprintf("trained on outcomes shuffled %d times (%s rows), the %s is %.3f ± %.3f, at most %.3f; on the true ones %.3f", c.Shuffles, thousands(rows), name.En, c.Mean, c.SD, c.Highest, c.Skill)
 	switch {
 	case asGood == 0 && c.Distance > 3:

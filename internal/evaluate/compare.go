@@ -88,17 +88,21 @@ func giveUp(j *jury, c Comparison, mine, best []float64) Text {
 	var t Text
 	switch {
 	case c.Tied:
-		t = Text{fmt.Sprintf("与选用的模型分不出高下（%s相差 %.3f，区间 %.3f 到 %.3f）", name.Zh, b.Mean, b.Low, b.High),
-			fmt.Sprintf("cannot be told from the chosen one (%s %.3f lower, interval %.3f to %.3f)", name.En, b.Mean, b.Low, b.High)}
+		t = Text{fmt.Sprintf("与选用的模型分不出高下（%s相差 %s，区间 %s 到 %s）", name.Zh, signed(-b.Mean), signed(-b.High), signed(-b.Low)),
+			fmt.Sprintf("cannot be told from the chosen one (%s %s, interval %s to %s)", name.En, signed(-b.Mean), signed(-b.High), signed(-b.Low))}
 	case b.Mean > 0:
 		t = Text{fmt.Sprintf("%s低 %.3f（%.3f 到 %.3f）", name.Zh, b.Mean, b.Low, b.High),
 			fmt.Sprintf("gives up %.3f %s (%.3f to %.3f)", b.Mean, name.En, b.Low, b.High)}
 	default:
-		return Text{fmt.Sprintf("%s反而高 %.3f（%.3f 到 %.3f）", name.Zh, -b.Mean, -b.High, -b.Low),
+		return Text{tidy(fmt.Sprintf("%s反而高 %.3f（%.3f 到 %.3f）", name.Zh, -b.Mean, -b.High, -b.Low)),
 			fmt.Sprintf("its %s is higher by %.3f (%.3f to %.3f)", name.En, -b.Mean, -b.High, -b.Low)}
 	}
 	if c.Simple {
 		t.Zh, t.En = "够用的最简单模型："+t.Zh, "the simplest that will do: "+t.En
+	}
+	t.Zh = tidy(t.Zh)
+	if c.Tied {
+		return t // counts of people would be noise too
 	}
 	more := j.seen(mine, best)
 	return Text{t.Zh + more.Zh, t.En + more.En}

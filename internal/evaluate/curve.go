@@ -79,6 +79,11 @@ func (l *lab) more(curve []CurvePoint, figures []figure) *MoreRows {
 		l.not("twice_the_rows", "学习曲线上的点太少，看不出数据翻倍的作用", "the learning curve has too few points to tell what twice the rows would bring")
 		return nil
 	}
+	chance, _, _, _, _ := limits(l.Y.Task)
+	if last := figures[k-1]; last.skill-crossed*aboveChance*l.jury.se(last) <= chance {
+		l.not("twice_the_rows", "用全部训练数据也不比瞎猜好，看不出数据翻倍的作用", "with all training rows it is no better than chance, so the curve cannot tell what twice the rows would bring")
+		return nil
+	}
 	n, s, se := make([]float64, k), make([]float64, k), make([]float64, k)
 	for i, p := range curve {
 		n[i], s[i] = float64(p.Rows), *p.Skill
@@ -111,6 +116,7 @@ func (l *lab) more(curve []CurvePoint, figures []figure) *MoreRows {
 	gain := f.at(to) - f.at(from)
 	m.Gain = &metric.Interval{Mean: gain, Low: math.Min(gain, kernel.QuantileSorted(gains, 0.025)), High: math.Max(gain, kernel.QuantileSorted(gains, 0.975))}
 	m.Text = moreWords(m, skillName(l.Y.Task), s[k-1] < s[0]-2*se[0])
+	m.Zh = tidy(m.Zh)
 	return m
 }
 

@@ -18,7 +18,7 @@ func (c *Card) help() {
 	}
 	var list []item
 	add := func(promise float64, key string, gain *float64, zh, en string, a ...any) {
-		list = append(list, item{Help{Key: key, Gain: gain, Text: Text{fmt.Sprintf(zh, inLang(a, kequn.Chinese)...), fmt.Sprintf(en, inLang(a, kequn.English)...)}}, promise})
+		list = append(list, item{Help{Key: key, Gain: gain, Text: Text{tidy(fmt.Sprintf(zh, inLang(a, kequn.Chinese)...)), fmt.Sprintf(en, inLang(a, kequn.English)...)}}, promise})
 	}
 	key, name := c.Verdict.Key, skillName(c.Task)
 	poor := key == "useless" || key == "weak" || key == "unsure"
@@ -32,7 +32,7 @@ func (c *Card) help() {
 	if m := c.Scalability.More; m != nil && m.Gain != nil {
 		g := m.Gain
 		flat = g.High < 5*leastGain
-		if g.Low > 0 && g.Mean >= leastGain {
+		if g.Low > 0 && g.Mean >= leastGain && key != "useless" {
 			add(g.Mean, "more_rows", some(g.Mean), "更多数据：%s", "more rows: %s", m.Text)
 			if c.Generalization.Later {
 				add(0.8*g.Mean, "more_history", nil, "更长的历史：多几个截止时刻，训练数据就多几倍", "more history: further cutoffs give several times the rows to train on")

@@ -1,8 +1,10 @@
 package evaluate
 
 import (
+	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"kequn"
 	"kequn/internal/kernel"
@@ -259,13 +261,29 @@ func classesOf(y []float64) []int32 {
 	return out
 }
 
-// skillName is what the skill of a task is called.
+// skillName is what the skill of a task is called. The Chinese name has spaces around it, which [tidy] takes away where they are not wanted.
 func skillName(t kequn.Task) Text {
 	switch t {
 	case kequn.Regression:
-		return Text{"R²", "R²"}
+		return Text{" R² ", "R²"}
 	case kequn.Multiclass:
-		return Text{"宏平均 AUC", "macro AUC"}
+		return Text{"宏平均 AUC ", "macro AUC"}
 	}
-	return Text{"AUC", "AUC"}
+	return Text{" AUC ", "AUC"}
+}
+
+// tidy takes spaces away at the ends of a Chinese text and beside its full-width marks.
+func tidy(zh string) string {
+	for _, mark := range []string{"，", "。", "：", "；", "（", "）", "“", "”", " "} {
+		zh = strings.ReplaceAll(strings.ReplaceAll(zh, mark+" ", mark), " "+mark, mark)
+	}
+	return strings.TrimSpace(zh)
+}
+
+// signed writes a difference in skill with its sign, and none for what rounds to nothing.
+func signed(v float64) string {
+	if v = math.Round(1000*v) / 1000; v == 0 {
+		return "0.000"
+	}
+	return fmt.Sprintf("%+.3f", v)
 }

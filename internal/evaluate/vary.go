@@ -37,7 +37,7 @@ func (l *lab) seeds() error {
 	random := slices.ContainsFunc(model.Params(l.Learner.Learner), func(p model.Param) bool { return p.Name == "seed" })
 	for i := range nSeeds {
 		if random {
-			seed := kernel.Mix(l.Seed^kernel.ID("variation")+uint64(i)) >> 32
+			seed := l.Seed + 1 + uint64(i)
 			changes = append(changes, change{"seed", float64(seed), model.WithSeed(l.Learner.Learner, seed), l.rows})
 		}
 	}
@@ -203,5 +203,5 @@ func (c *Card) VariationWords(v []Variation) Text {
 	if len(v) == 0 {
 		return Text{}
 	}
-	return Text{fmt.Sprintf("%s最多变动 %.3f", name.Zh, most), fmt.Sprintf("the %s moves by %.3f at most", name.En, most)}
+	return Text{tidy(fmt.Sprintf("%s最多变动 %.3f", name.Zh, most)), fmt.Sprintf("the %s moves by %.3f at most", name.En, most)}
 }

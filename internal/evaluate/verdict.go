@@ -158,7 +158,7 @@ func (c *Card) Conclude() {
 }
 
 func (c *Card) say(zh, en string, a ...any) {
-	c.Tips = append(c.Tips, Text{fmt.Sprintf(zh, inLang(a, kequn.Chinese)...), fmt.Sprintf(en, inLang(a, kequn.English)...)})
+	c.Tips = append(c.Tips, Text{tidy(fmt.Sprintf(zh, inLang(a, kequn.Chinese)...)), fmt.Sprintf(en, inLang(a, kequn.English)...)})
 }
 
 func (c *Card) advise() {
@@ -259,8 +259,13 @@ func (c *Card) generalTip(name Text) {
 			worst = &g.Groups[i]
 		}
 	}
-	if worst != nil {
-		c.say("没见过“%s＝%s”的数据时，在这群人上%s只有 %.3f（见过时 %.3f）：用到新的同类群体前先验证。", "Trained without %s = %s, its %s there is %.3f (%.3f with it): check it before using it on new groups of that kind.",
+	switch {
+	case worst == nil:
+	case c.Task == kequn.Regression && *worst.Unseen < 0:
+		c.say("训练时去掉“%s＝%s”这群人，再拿他们来评判，预测还不如直接用他们的平均值：用到没见过的新群体前先验证。", "Trained without %s = %s and judged on them, it does worse than their mean would: check it before using it on groups that it has never seen.",
+			named(worst.Column, c.words), worst.Group)
+	default:
+		c.say("训练时去掉“%s＝%s”这群人，再拿他们来评判，%s只有 %.3f（没去掉时 %.3f）：用到没见过的新群体前先验证。", "Trained without %s = %s and judged on them, its %s is %.3f (%.3f when trained with them): check it before using it on groups that it has never seen.",
 			named(worst.Column, c.words), worst.Group, name, *worst.Unseen, *worst.Seen)
 	}
 }
