@@ -39,6 +39,7 @@ and flags give the same scores for any number of threads.`,
 	fl.StringVar(&limit, "time", "", "total time allowed, for example `60s`")
 	fl.StringVar(&f.Schedule, "schedule", "", "`FILE` with the JSON of an earlier try: repeats its plan to the same bytes")
 	fl.StringVar(&f.Predictions, "predictions", "", "CSV `FILE` of row,fold,model,score to write")
+	fl.StringVar(&f.Save, "save", "", "model `FILE` to write, such as churn.kqm: the chosen model, trained on all rows (see kequn model)")
 	fl.StringVar(&f.Plot, "plot", "", "SVG `FILE` to write: a line, a boundary or curves, as suits the task")
 	fl.StringVar(&f.K, "k", "", "groups of --task cluster: a number or auto")
 	fl.StringVar(&f.Labels, "labels", "", "CSV `FILE` of row,cluster to write")

@@ -120,11 +120,16 @@ type Header struct {
 	Version int        `json:"version"`           // format version of the family's arrays
 	Task    kequn.Task `json:"task"`              //
 	Classes []string   `json:"classes,omitempty"` // multiclass
-	Columns []Column   `json:"columns"`           // what Predict wants, in the order of Attribute and Importance
-	Params  []Value    `json:"params"`            // parameters in effect, defaults resolved
-	Rows    int        `json:"rows"`              // rows of weight > 0 in training
-	Seconds float64    `json:"-"`                 // how long Fit took; never saved, so that files repeat bit for bit
-	Notes   []string   `json:"notes,omitempty"`   // what was done with odd columns: "region: constant, not used"
+
+	// Outcome and Positive are the column that was predicted and the value of it that counts as yes, where a caller has said so.
+	Outcome  string `json:"outcome,omitempty"`
+	Positive string `json:"positive,omitempty"`
+
+	Columns []Column `json:"columns"`         // what Predict wants, in the order of Attribute and Importance
+	Params  []Value  `json:"params"`          // parameters in effect, defaults resolved
+	Rows    int      `json:"rows"`            // rows of weight > 0 in training
+	Seconds float64  `json:"-"`               // how long Fit took; never saved, so that files repeat bit for bit
+	Notes   []string `json:"notes,omitempty"` // what was done with odd columns: "region: constant, not used"
 }
 
 // NOut returns how many numbers Predict gives for one row.

@@ -34,6 +34,7 @@ type TryFlags struct {
 
 	Predictions string // CSV to write
 	Plot        string // SVG to write
+	Save        string // model file to write: the chosen line, trained on all rows
 	Labels      string // CSV to write, of groups
 	K           string // of groups: a number or auto
 }
@@ -157,7 +158,7 @@ func Try(ctx context.Context, o Options, f TryFlags) (*TryResult, error) {
 	if err := t.checkFlags(); err != nil {
 		return nil, err
 	}
-	if err := files.check(f.Predictions, f.Plot); err != nil {
+	if err := files.check(f.Predictions, f.Plot, f.Save); err != nil {
 		return nil, err
 	}
 	if err := t.readSchedule(); err != nil {

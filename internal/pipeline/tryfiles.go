@@ -134,6 +134,9 @@ func (t *trial) write(ctx context.Context, files *stage) error {
 			return err
 		}
 	}
+	if err := t.saveModel(ctx, files); err != nil {
+		return err
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -28,6 +28,18 @@ func (m *constant) SQL(q *model.Query) ([]model.SQLValue, error) {
 	return out, nil
 }
 
+// SetOutcome keeps in the header which column was predicted and, of yes or no, which value counts as yes. It is called before the model is
+// shared.
+func (c *Choice) SetOutcome(column, positive string) { c.h.Outcome, c.h.Positive = column, positive }
+
+// Calibrations returns the kind of calibration of the whole and of each member.
+func (c *Choice) Calibrations() (whole string, each []string) {
+	for _, k := range c.each {
+		each = append(each, k.Kind)
+	}
+	return c.calibration.Kind, each
+}
+
 // cannotExport names the member that cannot be written.
 func (c *Choice) cannotExport(i int, to string) error {
 	err := model.CannotExport(c.members[i].Header(), to)
