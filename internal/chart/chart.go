@@ -71,12 +71,18 @@ func (l Line) SVG() string {
 	var keys []key
 	if len(l.Series) > 1 || (len(l.Series) == 1 && l.Series[0].Name != "") {
 		for _, s := range l.Series {
-			keys = append(keys, key{s.Name, s.paint(), s.Dashed, s.Marks})
+			if s.Name != "" {
+				keys = append(keys, key{s.Name, s.paint(), s.Dashed, s.Marks})
+			}
 		}
 	}
-	y := scaleOf(l.Y, l.values(func(s Series) []float64 { return append(append(ys(s.Points), s.Low...), s.High...) }), float64(h)-bottom, 0)
+	under := bottom
+	if l.X.Label == "" {
+		under = 26
+	}
+	y := scaleOf(l.Y, l.values(func(s Series) []float64 { return append(append(ys(s.Points), s.Low...), s.High...) }), float64(h)-under, 0)
 	from := margin(y, l.Y)
-	y.to = top + legend(keys, from, float64(w)-right, top, nil)
+	y.to = top + legend(keys, from, float64(w)-right, top, nil) + 15*float64(len(l.VLines))
 	x := scaleOf(l.X, l.values(func(s Series) []float64 { return xs(s.Points) }), from, float64(w)-right)
 	var b strings.Builder
 	open(&b, w, h, l.Title)
@@ -87,13 +93,7 @@ func (l Line) SVG() string {
 	}
 	legend(keys, from, float64(w)-right, top, &b)
 	for i, m := range l.VLines {
-		px, py := x.at(m.X), y.to+12+14*float64(i)
-		fmt.Fprintf(&b, `<line x1="%s" y1="%s" x2="%s" y2="%s" class="kq-mark"/>`, num(px), num(y.to), num(px), num(y.from))
-		anchor, dx := "start", 5.0
-		if px > float64(w)*.7 || px+5+textWidth(m.Text) > float64(w) && px > float64(w)*.5 {
-			anchor, dx = "end", -5
-		}
-		text(&b, px+dx, py, anchor, m.Text, "kq-strong")
+		upright(&b, x.at(m.X), y.to, y.from, y.to-4-15*float64(len(l.VLines)-1-i), m.Text, float64(w))
 	}
 	b.WriteString("</svg>")
 	return b.String()
@@ -101,7 +101,7 @@ func (l Line) SVG() string {
 
 // rug draws where the rows are: along the x axis, the higher the denser.
 func (l Line) rug(b *strings.Builder, x, y scale) {
-	const high = 22.0
+	const high = 16.0
 	densest := 0.0
 	for _, r := range l.Rug {
 		if d := r.Share / math.Abs(x.at(r.To)-x.at(r.From)); finite(d) {
@@ -284,6 +284,7 @@ func (l BarList) SVG() string {
 	}
 	var b strings.Builder
 	open(&b, w, h, l.Title)
+	ends := make([]float64, len(bars)) // where the words begin
 	for i, r := range bars {
 		y := head + 6 + row*float64(i)
 		a, z := s.at(math.Min(0, r.Value)), s.at(math.Max(0, r.Value))
@@ -293,10 +294,13 @@ func (l BarList) SVG() string {
 			fmt.Fprintf(&b, `<path d="M%s %sH%sM%s %sv8M%s %sv8" class="kq-whisker"/>`, num(s.at(r.Low)), num(y+12), num(s.at(r.High)), num(s.at(r.Low)), num(y+8), num(s.at(r.High)), num(y+8))
 			z = math.Max(z, s.at(r.High))
 		}
-		text(&b, z+6, y+16, "start", clip(r.Text, float64(w)-z-6), "")
+		ends[i] = z + 6
 	}
 	for i, m := range l.Marks {
-		upright(&b, s.at(m.X), head-4, float64(h)-4, 12+14*float64(i), m.Text, float64(w))
+		upright(&b, s.at(m.X), head, float64(h)-4, 12+14*float64(i), m.Text, float64(w))
+	}
+	for i, r := range bars {
+		text(&b, ends[i], head+22+row*float64(i), "start", clip(r.Text, float64(w)-ends[i]), "kq-halo")
 	}
 	b.WriteString("</svg>")
 	return b.String()
@@ -358,7 +362,8 @@ const Style = `.kq text{font:12px system-ui,-apple-system,"Segoe UI","Noto Sans"
 .kq .kq-small{font-size:10.5px}.kq .kq-strong{font-weight:600}.kq .kq-on{fill:var(--kq-paper,#fff)}
 .kq .kq-grid{stroke:var(--kq-faint,#d0d7de);stroke-width:1}.kq .kq-axis{stroke:var(--kq-ink,#24292f);stroke-width:1;opacity:.55}
 .kq .kq-mark{stroke:var(--kq-ink,#24292f);stroke-width:1.5;stroke-dasharray:2 3}.kq .kq-whisker{stroke:var(--kq-ink,#24292f);stroke-width:1.5;fill:none}
-.kq .kq-rug{fill:var(--kq-ink,#24292f);opacity:.22}.kq .kq-hollow{fill:var(--kq-paper,#fff)}`
+.kq .kq-rug{fill:var(--kq-ink,#24292f);opacity:.2}.kq .kq-hollow{fill:var(--kq-paper,#fff)}
+.kq .kq-halo{paint-order:stroke;stroke:var(--kq-paper,#fff);stroke-width:4px;stroke-linejoin:round}`
 
 // Standalone makes a file of its own of a picture: it carries its style and follows the viewer's light or dark setting.
 func Standalone(svg string) string {
@@ -408,7 +413,7 @@ func frame(b *strings.Builder, x, y scale, ax, ay Axis) {
 func across(b *strings.Builder, x scale, y float64, a Axis) {
 	wide := math.Abs(x.to - x.from)
 	shown := math.Inf(-1)
-	for _, v := range x.ticks(max(2, min(7, int(wide/62)))) {
+	for _, v := range x.ticks(max(3, min(7, int(wide/46)))) {
 		p, word := x.at(v), tick(v, a.Percent)
 		fmt.Fprintf(b, `<line x1="%s" y1="%s" x2="%s" y2="%s" class="kq-axis"/>`, num(p), num(y), num(p), num(y+4))
 		if half := textWidth(word) * .44; p-half > shown+5 {
@@ -436,9 +441,14 @@ func text(b *strings.Builder, x, y float64, anchor, s, class string) {
 func textWidth(s string) float64 {
 	w := 0.0
 	for _, r := range s {
-		if r >= 0x2E80 {
+		switch {
+		case r >= 0x2E80:
 			w += fontSize
-		} else {
+		case strings.ContainsRune("mwMW@%", r):
+			w += fontSize * .9
+		case r >= 'A' && r <= 'Z':
+			w += fontSize * .72
+		default:
 			w += fontSize * .62
 		}
 	}

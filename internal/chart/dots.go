@@ -60,7 +60,7 @@ func (d Dots) SVG() string {
 	for _, m := range d.Marks {
 		values = append(values, m.X)
 	}
-	labels, words = math.Min(labels, wide*.36), math.Min(words, wide*.3)
+	labels, words = math.Min(labels+2, wide*.36), math.Min(words, wide*.3)
 	x := scaleOf(d.X, values, labels+gap+8, wide-words-gap-8)
 	y := 6.0
 	var keys strings.Builder
@@ -80,7 +80,7 @@ func (d Dots) SVG() string {
 	b.WriteString(keys.String())
 	for i, m := range d.Marks {
 		if finite(m.X) {
-			upright(&b, x.at(m.X), head-2, bottomOfRows, marks+10+14*float64(i), m.Text, wide)
+			upright(&b, x.at(m.X), head, bottomOfRows, marks+10+14*float64(i), m.Text, wide)
 		}
 	}
 	for i, r := range d.Rows {
@@ -103,17 +103,23 @@ func (r DotRow) draw(b *strings.Builder, x scale, at float64) {
 	if n := len(r.Dots); r.Joined && n > 1 && finite(r.Dots[0].Value) && finite(r.Dots[n-1].Value) {
 		fmt.Fprintf(b, `<line x1="%s" y1="%s" x2="%s" y2="%s" class="kq-whisker"/>`, num(x.at(r.Dots[0].Value)), num(at), num(x.at(r.Dots[n-1].Value)), num(at))
 	}
-	for _, p := range r.Dots {
+	// Many dots lie beside and above each other, so that each is seen.
+	crowd := len(r.Dots) > 6 && !r.Joined
+	for i, p := range r.Dots {
 		if !finite(p.Value) {
 			continue
 		}
+		y, size := at, 5.0
+		if crowd {
+			y, size = at+3.5*float64(i%5-2), 3.2
+		}
 		if p.whiskered() {
-			fmt.Fprintf(b, `<path d="M%s %sH%s" stroke="%s" stroke-width="2" opacity=".75"/>`, num(x.at(p.Low)), num(at), num(x.at(p.High)), color(p.Color))
+			fmt.Fprintf(b, `<path d="M%s %sH%s" stroke="%s" stroke-width="2" opacity=".75"/>`, num(x.at(p.Low)), num(y), num(x.at(p.High)), color(p.Color))
 		}
 		if p.Hollow {
-			fmt.Fprintf(b, `<circle cx="%s" cy="%s" r="4.5" class="kq-hollow" stroke="%s" stroke-width="2"/>`, num(x.at(p.Value)), num(at), color(p.Color))
+			fmt.Fprintf(b, `<circle cx="%s" cy="%s" r="%s" class="kq-hollow" stroke="%s" stroke-width="%s"/>`, num(x.at(p.Value)), num(y), num(size-.5), color(p.Color), num(size*.4))
 		} else {
-			fmt.Fprintf(b, `<circle cx="%s" cy="%s" r="5" fill="%s"/>`, num(x.at(p.Value)), num(at), color(p.Color))
+			fmt.Fprintf(b, `<circle cx="%s" cy="%s" r="%s" fill="%s"/>`, num(x.at(p.Value)), num(y), num(size), color(p.Color))
 		}
 	}
 }

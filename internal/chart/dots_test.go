@@ -22,6 +22,18 @@ func TestDots(t *testing.T) {
 	}
 }
 
+// Values that no picture can tell apart, or that no axis can hold, end in a picture all the same.
+func TestFarValues(t *testing.T) {
+	for _, v := range [][2]float64{{1e300, 1e300 + 1e285}, {1e15, 1e15 + 1}, {-1e300, 1e300}, {5e-324, 1e-323}, {-1.7e308, 1.7e308}} {
+		for _, log := range []bool{false, true} {
+			a := Axis{Log: log, Percent: true}
+			wellFormed(t, "line", Line{X: a, Y: a, Series: []Series{{Points: []Point{{v[0], v[0]}, {v[1], v[1]}}}}}.SVG())
+			wellFormed(t, "dots", Dots{X: a, Rows: []DotRow{{Dots: []Dot{{Value: v[0]}, {Value: v[1]}}}}}.SVG())
+		}
+		wellFormed(t, "bars", Bars("", []Bar{{Value: v[0]}, {Value: v[1]}}, 0))
+	}
+}
+
 func TestLogTicks(t *testing.T) {
 	for _, c := range []struct {
 		s    scale

@@ -60,6 +60,9 @@ func (s scale) at(v float64) float64 {
 // ticks returns about n round values within the range: 1, 2 or 5 times a power of ten apart.
 func (s scale) ticks(n int) []float64 {
 	if s.log {
+		if !(s.min > 0) || !finite(s.max) {
+			return nil
+		}
 		// Powers of ten; between them 2 and 5 where there are few.
 		steps := []float64{1, 2, 5}
 		if math.Log10(s.max)-math.Log10(s.min) > 2.5 {
@@ -73,6 +76,12 @@ func (s scale) ticks(n int) []float64 {
 				}
 			}
 		}
+		for len(out) > 12 { // many powers: every second of them
+			for i := 0; 2*i < len(out); i++ {
+				out[i] = out[2*i]
+			}
+			out = out[:(len(out)+1)/2]
+		}
 		return out
 	}
 	raw := (s.max - s.min) / float64(n)
@@ -85,6 +94,9 @@ func (s scale) ticks(n int) []float64 {
 			step *= m
 			break
 		}
+	}
+	if math.Max(math.Abs(s.min), math.Abs(s.max))/step > 1e9 {
+		return nil // they are too near to each other, so far from 0, to be told apart
 	}
 	var out []float64
 	for k := math.Ceil(s.min/step - 1e-9); k <= math.Floor(s.max/step+1e-9); k++ {

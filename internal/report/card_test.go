@@ -38,7 +38,7 @@ func sampleCard(lang kequn.Lang) CardPage {
 	c.Verdict = evaluate.Verdict{Key: "good", Text: evText("良好", "good")}
 	c.Tips = []evaluate.Text{
 		evText("只联系分数最高的十分之一，找到的人是随机联系的 4.1 倍。", "Contacting the best scored tenth finds 4.1 times as many as contacting at random."),
-		evText("可以排序，但不宜按概率算钱：60% 左右的概率偏高（实际 52%）。", "Good to rank, not to price: probabilities near 60 % are too high (52 % happened)."),
+		evText("可以排序，但不宜按概率算钱：60% 左右的概率偏高（实际 52%）。", "Good to rank, not to price: probabilities near 60% are too high (52% happened)."),
 		evText("评估用的是同一时期的数据；用于将来之前，最好再用更晚的数据验证。", "It was judged on rows of the same time; before relying on it for the future, judge it on later ones."),
 	}
 	a := &c.Accuracy
@@ -106,7 +106,7 @@ func sampleCard(lang kequn.Lang) CardPage {
 	}
 	c.Help = []evaluate.Help{
 		{Key: "later_judging", Text: evText("用更晚时间的数据再评判一次：现在的数字可能偏乐观。", "Judge it on later data: today's figures may be too rosy.")},
-		{Key: "calibrate", Text: evText("按概率算钱之前，先校准 60% 以上的概率。", "Calibrate the probabilities above 60 % before you use them in money.")},
+		{Key: "calibrate", Text: evText("按概率算钱之前，先校准 60% 以上的概率。", "Calibrate the probabilities above 60% before you use them in money.")},
 		{Key: "more_rows", Gain: ptr(.0021), Text: evText("行数加倍。", "Twice as many rows.")},
 	}
 	for _, attribute := range []string{"age_group", hostileName} {
@@ -138,8 +138,8 @@ func sampleCard(lang kequn.Lang) CardPage {
 		}
 		why.Effects = append(why.Effects, e)
 	}
-	why.Tree = &explain.Surrogate{Kind: "tree", Leaves: 4, Fidelity: .81, Top: .72, Skill: ptr(.77), Of: ptr(.797), RulesZh: []string{"若 euribor3m < 1.3 且 pdays < 16：63%", "否则若 " + hostileName + "：5%"}, RulesEn: []string{"if euribor3m < 1.3 and pdays < 16: 63 %", "otherwise, if " + hostileName + ": 5 %"}}
-	why.Rules = &explain.Surrogate{Kind: "rules", Leaves: 2, Fidelity: .76, Top: .7, RulesZh: []string{"一", "二"}, RulesEn: []string{"one", "two"}, Text: exText("2 条规则说出 76%。", "2 rules tell 76 %.")}
+	why.Tree = &explain.Surrogate{Kind: "tree", Leaves: 4, Fidelity: .81, Top: .72, Skill: ptr(.77), Of: ptr(.797), RulesZh: []string{"若 euribor3m < 1.3 且 pdays < 16：63%", "否则若 " + hostileName + "：5%"}, RulesEn: []string{"if euribor3m < 1.3 and pdays < 16: 63%", "otherwise, if " + hostileName + ": 5%"}}
+	why.Rules = &explain.Surrogate{Kind: "rules", Leaves: 2, Fidelity: .76, Top: .7, RulesZh: []string{"一", "二"}, RulesEn: []string{"one", "two"}, Text: exText("2 条规则说出 76%。", "2 rules tell 76%.")}
 	for i, n := range []int{1, 2, 3, 5, 8, 12, 19} {
 		loss := .06 * math.Pow(.45, float64(i))
 		why.Fewer = append(why.Fewer, explain.Fewer{Columns: n, Names: names[:min(n, len(names))], Skill: ptr(.797 - loss), GivesUp: interval(loss, .003+loss/8), Enough: n == 8, Seconds: .3 * float64(n)})
@@ -151,7 +151,7 @@ func sampleCard(lang kequn.Lang) CardPage {
 	for i, n := range names[:6] {
 		ex.Reasons = append(ex.Reasons, explain.Reason{Column: n, Value: fmt.Sprint(i), Contribution: 1.4 * math.Pow(-.7, float64(i)), Zh: n + " 为 " + fmt.Sprint(i) + "：可能性（几率）提高", En: n + " is " + fmt.Sprint(i) + ": raises the odds"})
 	}
-	change := &explain.Change{From: .64, To: .31, Steps: []explain.Step{{Column: "contact", From: "cellular", To: "telephone"}}, Text: exText("如果联系方式从手机改为座机，就不再选中（64% → 31%）。", "If contact were telephone, not cellular, it would no longer be selected (64 % → 31 %).")}
+	change := &explain.Change{From: .64, To: .31, Steps: []explain.Step{{Column: "contact", From: "cellular", To: "telephone"}}, Text: exText("如果联系方式从手机改为座机，就不再选中（64% → 31%）。", "If contact were telephone, not cellular, it would no longer be selected (64% → 31%).")}
 	return CardPage{Lang: lang, Title: "bank_marketing: y = yes", Program: "0.5.0", Created: "2026-07-01", Data: "bank-additional-full.csv", DataHash: strings.Repeat("ab12", 16), Window: lang.Pick("一张表，5 折", "one table, 5 folds"), Seed: 42,
 		Params: ParamsOf(map[string]float64{"trees": 100, "leaves": 31, "rate": .1}), Card: c, Why: why,
 		Rungs:     []Rung{{Name: "base", Score: .5, Loss: .352}, {Name: "linear", Score: .78, SE: .004, Loss: .289, Seconds: .4}, {Name: "gbdt", Score: .794, SE: .004, Loss: .276, Seconds: 2.1}, {Name: "auto", Score: .797, SE: .004, Loss: .274, Seconds: 8, Chosen: true}},
@@ -261,7 +261,7 @@ func TestCardIsReadInOrder(t *testing.T) {
 		}
 		at, atText = i, j
 	}
-	for _, want := range []string{"best scored 10 %", "three-month interest rate", "four fifths", "0.797", "known only after it", "not cellular", "8 columns would do", "no customer id"} {
+	for _, want := range []string{"best scored 10%", "three-month interest rate", "four fifths", "0.797", "known only after it", "not cellular", "8 columns would do", "no customer id"} {
 		if !strings.Contains(page, want) || !strings.Contains(text, want) {
 			t.Errorf("the card does not say %q", want)
 		}

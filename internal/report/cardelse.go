@@ -49,7 +49,7 @@ func (v cardView) elsewhere() []block {
 
 func (v cardView) groupsFigure() (block, bool) {
 	groups := v.card.Generalization.Groups
-	t := table(v.say("群体", "group"), ">"+v.say("行数", "rows"), ">"+v.say("训练时没见过", "never seen"), ">"+v.say("训练时见过", "seen"), ">"+v.say("差的 95% 误差", "95 % error of the difference"))
+	t := table(v.say("群体", "group"), ">"+v.say("行数", "rows"), ">"+v.say("训练时没见过", "never seen"), ">"+v.say("训练时见过", "seen"), ">"+v.say("差的 95% 误差", "95% error of the difference"))
 	title := v.say("没见过的群体", "Groups that it never saw")
 	d := chart.Dots{Title: title, Width: halfWidth, X: chart.Axis{Label: v.skill()},
 		Keys: []chart.DotKey{{Name: v.say("训练时见过同类", "others of the group seen"), Color: 8, Hollow: true}, {Name: v.say("整组没见过", "group never seen"), Color: 1}}}

@@ -37,10 +37,10 @@ func (v cardView) fair(f evaluate.Fairness) []block {
 		used = sentence(v.Lang, used, v.sayf("门槛 %s，全体有 %s 被选中。", "Threshold %s; of everybody, %s are selected.", number(f.Threshold), share(f.Share)))
 	}
 	out = append(out, soft(used))
-	g := table(v.say("群体", "group"), ">"+v.say("行数", "rows"), ">"+v.say("选中", "selected"), ">"+v.say("95% 区间", "95 % interval"), ">"+v.say("会发生的人里选中", "selected of those who did it"),
+	g := table(v.say("群体", "group"), ">"+v.say("行数", "rows"), ">"+v.say("选中", "selected"), ">"+v.say("95% 区间", "95% interval"), ">"+v.say("会发生的人里选中", "selected of those who did it"),
 		">"+v.say("不会的人里选中", "selected of those who did not"), ">AUC", ">"+v.say("预测", "predicted"), ">"+v.say("实际", "happened"))
 	selected := chart.BarList{Title: v.say("各群体被选中的比例", "Share selected of each group"), Width: halfWidth}
-	hits := chart.Dots{Title: v.say("真正会发生的人里，有多少被选中", "Of those who did it, how many are selected"), Width: halfWidth, X: chart.Axis{Label: v.say("线：95% 区间", "line: 95 %"), Percent: true}}
+	hits := chart.Dots{Title: v.say("真正会发生的人里，有多少被选中", "Of those who did it, how many are selected"), Width: halfWidth, X: chart.Axis{Label: v.say("线：95% 区间", "line: 95%"), Percent: true}}
 	highest := 0.0
 	for _, x := range f.Groups {
 		sel, tpr, fpr := none, none, none
@@ -85,7 +85,7 @@ func (v cardView) gaps(f evaluate.Fairness) []block {
 			g.row(name, share(gap.Difference), share(gap.Ratio), means)
 		}
 	}
-	add(v.say("选中比例（人口均等）", "selection rate (demographic parity)"), f.Parity, v.say("各群体被选中的机会；低于 80% 应当追查", "how often groups are selected; below 80 % is to be looked into"))
+	add(v.say("选中比例（人口均等）", "selection rate (demographic parity)"), f.Parity, v.say("各群体被选中的机会；低于 80% 应当追查", "how often groups are selected; below 80% is to be looked into"))
 	add(v.say("机会均等", "equal opportunity"), f.Equal, v.say("真正会发生的人里，被选中的机会", "how often those who will do it are selected"))
 	add(v.say("均等几率", "equalized odds"), f.Odds, v.say("选对与选错两种机会里，差得更大的那个", "the worse of the gaps in right and in wrong selections"))
 	if len(g.Rows) == 0 {

@@ -56,9 +56,9 @@ func (v cardView) seconds(x float64) string {
 
 func (v cardView) learningFigure() (block, bool) {
 	s := v.card.Scalability
-	g := table(">"+v.say("训练行数", "rows trained on"), ">"+v.skill(), ">"+v.say("95% 误差", "95 % error"), ">"+v.say("在训练行上", "on training rows"))
+	g := table(">"+v.say("训练行数", "rows trained on"), ">"+v.skill(), ">"+v.say("95% 误差", "95% error"), ">"+v.say("在训练行上", "on training rows"))
 	title := v.sayf("数据越多，%s 如何变化", "%s by number of rows", v.skill())
-	test := chart.Series{Name: v.say("没见过的行（带：95%）", "rows not seen (band: 95 %)"), Color: 1, Dots: true}
+	test := chart.Series{Name: v.say("没见过的行（带：95%）", "rows not seen (band: 95%)"), Color: 1, Dots: true}
 	train := chart.Series{Name: v.say("训练行", "training rows"), Color: 8}
 	for _, p := range s.Curve {
 		g.row(integer(p.Rows), some(p.Skill), margin95(p.SE), some(p.TrainSkill))
@@ -120,7 +120,7 @@ func (v cardView) threadsFigure() (block, bool) {
 	l := chart.BarList{Title: title, Width: halfWidth}
 	for _, p := range v.card.Scalability.Threads {
 		g.row(integer(p.Threads), plain(p.Seconds), times(p.Speedup))
-		l.Bars = append(l.Bars, chart.Bar{Label: v.sayf("%d 个线程", "%d threads", p.Threads), Value: p.Seconds, Text: v.seconds(p.Seconds) + " · " + times(p.Speedup), Color: 1})
+		l.Bars = append(l.Bars, chart.Bar{Label: v.say(integer(p.Threads)+" 个线程", plural(p.Threads, "thread")), Value: p.Seconds, Text: v.seconds(p.Seconds) + " · " + times(p.Speedup), Color: 1})
 	}
 	if len(l.Bars) == 0 {
 		return block{}, false

@@ -95,7 +95,7 @@ func exact(v float64) string {
 	return strconv.FormatFloat(v, 'g', -1, 64)
 }
 
-// whiskers returns the 95 % bounds of a value with a standard error; both 0 where there is none.
+// whiskers returns the 95% bounds of a value with a standard error; both 0 where there is none.
 func whiskers(v float64, se *float64) (low, high float64) {
 	if se == nil || !(*se > 0) || !finite(*se) {
 		return 0, 0
@@ -103,7 +103,7 @@ func whiskers(v float64, se *float64) (low, high float64) {
 	return v - z95**se, v + z95**se
 }
 
-// z95 is the normal quantile of two-sided 95 %.
+// z95 is the normal quantile of two-sided 95%.
 const z95 = 1.96
 
 // margin95 writes the half-width of that interval.

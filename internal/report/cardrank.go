@@ -37,7 +37,7 @@ func (v cardView) accuracy() []block {
 	}
 	if g := v.figures(); len(g.Rows) > 0 {
 		out = append(out, heading(v.say("各项指标，用大白话说", "The figures, in plain words")), tabled(g),
-			soft(v.say("全部在训练时没见过的行上计算。95% 区间：换一批同样的客户再算，数字大致会落在里面。", "All on rows that were not trained on. 95 % interval: with other customers of the same kind, the figure would mostly fall in there.")))
+			soft(v.say("全部在训练时没见过的行上计算。95% 区间：换一批同样的客户再算，数字大致会落在里面。", "All on rows that were not trained on. 95% interval: with other customers of the same kind, the figure would mostly fall in there.")))
 	}
 	return append(out, v.missing("accuracy", "calibration", "gains")...)
 }
@@ -50,7 +50,7 @@ func (v cardView) best() *grid {
 	}
 	for _, at := range []float64{.1, .2, .3} {
 		if x := gainAt(v.card.Accuracy.Gains, at); x != nil {
-			g.row(v.sayf("分数最高的 %.0f%%", "best scored %.0f %%", 100*at), share(x.Captured), times(x.Gain), v.rate(x.Rate))
+			g.row(v.sayf("分数最高的 %.0f%%", "best scored %.0f%%", 100*at), share(x.Captured), times(x.Gain), v.rate(x.Rate))
 		}
 	}
 	if len(g.Rows) == 0 {
@@ -98,8 +98,8 @@ func (v cardView) calibrationFigure() (block, bool) {
 	if len(bins) == 0 {
 		return block{}, false
 	}
-	g := table(">"+v.say("预测", "predicted"), ">"+v.say("实际", "happened"), ">"+v.say("实际的 95% 区间", "95 % interval"), ">"+v.say("行数", "rows"))
-	s := chart.Series{Name: v.say("每十分之一客户（竖线：95% 区间）", "each tenth of customers (line: 95 %)"), Color: 1, Marks: true, Whiskers: true}
+	g := table(">"+v.say("预测", "predicted"), ">"+v.say("实际", "happened"), ">"+v.say("实际的 95% 区间", "95% interval"), ">"+v.say("行数", "rows"))
+	s := chart.Series{Name: v.say("每十分之一客户（竖线：95% 区间）", "each tenth of customers (line: 95%)"), Color: 1, Marks: true, Whiskers: true}
 	most := 0.0
 	for _, b := range bins {
 		s.Points = append(s.Points, chart.Point{X: b.Predicted, Y: b.Rate})
@@ -118,7 +118,7 @@ func (v cardView) calibrationFigure() (block, bool) {
 	if most <= 0 {
 		most = 1
 	}
-	title := v.say("说 30% 时，真有 30% 吗", "When it says 30 %, do 30 % do it")
+	title := v.say("说 30% 时，真有 30% 吗", "When it says 30%, do 30% do it")
 	if !v.binary() {
 		title = v.say("预测的数与实际的数", "What was predicted and what happened")
 	}
@@ -133,7 +133,7 @@ func (v cardView) calibrationFigure() (block, bool) {
 
 // figures are the scores of accuracy, each with its meaning.
 func (v cardView) figures() *grid {
-	g := table(v.say("指标", "figure"), ">"+v.say("数值", "value"), ">"+v.say("95% 区间", "95 % interval"), v.say("意思", "what it means"))
+	g := table(v.say("指标", "figure"), ">"+v.say("数值", "value"), ">"+v.say("95% 区间", "95% interval"), v.say("意思", "what it means"))
 	add := func(name string, i *metric.Interval, as func(float64) string, zh, en string, args ...any) {
 		if i != nil && finite(i.Mean) {
 			g.row(name, as(i.Mean), between(i, as), v.sayf(zh, en, args...))
@@ -143,7 +143,7 @@ func (v cardView) figures() *grid {
 	add("AUC", a.AUC, number, "任取一个发生的客户和一个没发生的，前者分数更高的机会；0.5 等于瞎猜，1 是全对",
 		"take one customer who did it and one who did not: how often the first has the higher score; 0.5 is guessing, 1 is perfect")
 	add("PR-AUC", a.PRAUC, number, "从高分往低分点名，平均有多少点对；瞎猜是 %s", "going down the list, how many of those named are right, on average; guessing gives %s", number(v.card.Rate))
-	add(v.say("前 10% 增益", "top 10 % gain"), a.TopDecileGain, times, "分数最高的十分之一里，目标客户是随机联系的几倍", "how many times as many the best scored tenth finds as contacting at random")
+	add(v.say("前 10% 增益", "top 10% gain"), a.TopDecileGain, times, "分数最高的十分之一里，目标客户是随机联系的几倍", "how many times as many the best scored tenth finds as contacting at random")
 	base := ""
 	if a.LogLossBase != nil {
 		base = v.sayf("；对所有人都报平均发生率是 %s", "; saying the mean rate of everybody gives %s", number(*a.LogLossBase))

@@ -11,7 +11,7 @@ func (v cardView) rungs() []block {
 	for _, c := range v.card.Comparison {
 		if c.Simple && !c.Chosen {
 			if said := v.say(c.Zh, c.En); said != "" {
-				out = append(out, para(v.sayf("够用的最简模型是%s：%s", "The simplest that will do is %s: %s", v.family(c.Name), said)))
+				out = append(out, para(v.sayf("够用的最简模型（%s）：%s", "The simplest that will do, %s: %s", v.family(c.Name), said)))
 			}
 			break
 		}
@@ -54,9 +54,9 @@ func (v cardView) ladder() *grid {
 
 func (v cardView) comparisonFigure() (block, bool) {
 	title := v.sayf("比选用的模型差多少（同样的行，%s）", "How far behind the one chosen (same rows, %s)", v.skill())
-	g := table(v.say("模型", "model"), ">"+v.skill(), ">"+v.say("落后", "behind by"), ">"+v.say("95% 区间", "95 % interval"), v.say("意思", "what it means"))
+	g := table(v.say("模型", "model"), ">"+v.skill(), ">"+v.say("落后", "behind by"), ">"+v.say("95% 区间", "95% interval"), v.say("意思", "what it means"))
 	d := chart.Dots{Title: title, Width: 560, Marks: []chart.Mark{{X: 0, Text: v.say("与选用的一样好", "as good as the one chosen")}},
-		X: chart.Axis{Label: v.say("落后（线：95% 区间）", "behind by (line: 95 %)")}}
+		X: chart.Axis{Label: v.say("落后（线：95% 区间）", "behind by (line: 95%)")}}
 	for _, c := range v.card.Comparison {
 		name := v.family(c.Name)
 		if c.Chosen {

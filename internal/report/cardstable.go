@@ -102,9 +102,9 @@ func (v cardView) variationFigure(title string, list []evaluate.Variation) (bloc
 	if len(list) == 0 {
 		return block{}, false
 	}
-	g := table(v.say("改动", "changed"), ">"+v.skill(), ">"+v.say("变化", "change"), ">"+v.say("95% 误差", "95 % error"), ">"+v.say("排序相关", "order agrees"),
+	g := table(v.say("改动", "changed"), ">"+v.skill(), ">"+v.say("变化", "change"), ">"+v.say("95% 误差", "95% error"), ">"+v.say("排序相关", "order agrees"),
 		">"+v.say("前 10% 重合", "best tenth agrees"), ">"+v.say("主要依据重合", "reasons agree"))
-	d := chart.Dots{Title: title, X: chart.Axis{Label: v.sayf("%s 的变化（线：95%% 区间）", "change of the %s (line: 95 %%)", v.skill())}, Width: halfWidth,
+	d := chart.Dots{Title: title, X: chart.Axis{Label: v.sayf("%s 的变化（线：95%% 区间）", "change of the %s (line: 95%%)", v.skill())}, Width: halfWidth,
 		Marks: []chart.Mark{{X: 0, Text: v.say("与选用的模型一样", "as the model chosen")}}}
 	for _, x := range list {
 		name := v.variation(x)

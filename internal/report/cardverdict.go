@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"unicode"
+	"unicode/utf8"
 
 	"kequn/internal/metric"
 )
@@ -12,14 +14,14 @@ func (v cardView) tiles() []tile {
 	add := func(figure, word string) { out = append(out, tile{figure, word}) }
 	c, a := v.card, v.card.Accuracy
 	if g := gainAt(a.Gains, .1); g != nil && v.binary() {
-		add(share(g.Captured), v.say("目标客户在分数最高的 10% 里", "of those who did it are in the best scored 10 %"))
+		add(share(g.Captured), v.say("目标客户在分数最高的 10% 里", "of those who did it are in the best scored 10%"))
 	}
 	for _, x := range []struct {
 		name string
 		of   *metric.Interval
 	}{{"AUC", a.AUC}, {"R²", a.R2}} {
 		if x.of != nil {
-			add(number(x.of.Mean), x.name+v.say("，95% 区间 ", ", 95 % interval ")+between(x.of, number))
+			add(number(x.of.Mean), x.name+v.say("，95% 区间 ", ", 95% interval ")+between(x.of, number))
 		}
 	}
 	if c.Rows > 0 {
@@ -56,14 +58,14 @@ func (v cardView) verdict() []block {
 	var out []block
 	c := v.card
 	if grade := c.Grade(v.Lang); grade != "" {
-		out = append(out, block{Kind: "say", Class: verdictClass(c.Verdict.Key), Word: grade, Text: c.Advice(v.Lang)})
+		out = append(out, block{Kind: "say", Class: verdictClass(c.Verdict.Key), Word: capital(grade), Text: c.Advice(v.Lang)})
 	}
 	if s := v.pick(v.WhyChosen); s != "" {
 		out = append(out, para(s))
 	}
 	if n := len(v.Leaks); n > 0 {
 		out = append(out, block{Kind: "say", Class: "bad", Word: v.say("先核对", "Check first"),
-			Text: v.sayf("有 %d 列可能在结果发生之后才写下，见文末“来历与边界”。", "%d columns may have been written down after the outcome: see facts and limits, at the end.", n)})
+			Text: v.say(fmt.Sprintf("有 %d 列可能在结果发生之后才写下，见文末“来历与边界”。", n), plural(n, "column")+" may have been written down after the outcome: see facts and limits, at the end.")})
 	}
 	return append(out, v.help()...)
 }
@@ -84,4 +86,21 @@ func (v cardView) help() []block {
 		return nil
 	}
 	return []block{heading(v.say("做什么最有用", "What would help most")), {Kind: "steps", Lines: lines}}
+}
+
+// plural counts things in English.
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return integer(n) + " " + thing + "s"
+}
+
+// capital begins a title as titles begin.
+func capital(s string) string {
+	r, size := utf8.DecodeRuneInString(s)
+	if size == 0 {
+		return s
+	}
+	return string(unicode.ToUpper(r)) + s[size:]
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -40,7 +41,7 @@ func (v cardView) readable() string {
 		parts = append(parts, v.sayf("%d 列里用到了 %d 列，其中 %d 列就占了八成的分量。", "Of %d columns it uses %d; %d of them carry four fifths of the weight.", i.Columns, i.Used, i.ForMost))
 	}
 	if i.Rules > 0 {
-		parts = append(parts, v.sayf("整个模型可以写成 %d 条规则。", "The whole model can be written as %d rules.", i.Rules))
+		parts = append(parts, v.say(fmt.Sprintf("整个模型可以写成 %d 条规则。", i.Rules), "The whole model can be written as "+plural(i.Rules, "rule")+"."))
 	}
 	if i.ExactReasons {
 		parts = append(parts, v.say("每个分数都能精确拆成各列的贡献，加起来正好等于分数。", "Every score splits exactly into what each column adds."))
@@ -79,10 +80,10 @@ func (v cardView) permutationFigure(list []explain.Weight) (block, bool) {
 	for _, w := range v.why.Own {
 		own[w.Column] = w.Share
 	}
-	g := table(v.say("列", "column"), ">"+v.say("打乱后变差", "worse by, when mixed up"), ">"+v.say("95% 误差", "95 % error"), ">"+v.say("占比", "share"), ">"+v.say("模型自己的说法", "the model's own measure"))
+	g := table(v.say("列", "column"), ">"+v.say("打乱后变差", "worse by, when mixed up"), ">"+v.say("95% 误差", "95% error"), ">"+v.say("占比", "share"), ">"+v.say("模型自己的说法", "the model's own measure"))
 	title := v.say("把一列打乱，模型变差多少", "How much worse it gets when a column is mixed up")
 	d := chart.Dots{Title: title, Width: 560, Marks: []chart.Mark{{X: 0, Text: v.say("没有影响", "no effect")}},
-		X: chart.Axis{Label: v.say("损失增加（线：95% 区间）", "rise of the loss (line: 95 %)")}}
+		X: chart.Axis{Label: v.say("误差增加（线：95% 区间）", "growth of the error (line: 95%)")}}
 	for i, w := range list {
 		if i == 3*mostColumns {
 			break
@@ -118,10 +119,10 @@ func (v cardView) effects() []block {
 		return nil
 	}
 	how := v.say("其他条件照常，只看这一列变化时可能性怎么变：1 是平均水平，2 是两倍（按几率）。带子是 95% 区间，底部灰条是客户集中的地方。",
-		"What happens to the odds along one column, the others going as they usually do with it: 1 is the average, 2 is twice the odds. The band is the 95 % interval; grey at the bottom is where customers are.")
+		"What happens to the odds along one column, the others going as they usually do with it: 1 is the average, 2 is twice the odds. The band is the 95% interval; grey at the bottom is where customers are.")
 	if !v.binary() {
 		how = v.say("其他条件照常，只看这一列变化时预测增减多少：0 是平均水平。带子是 95% 区间，底部灰条是客户集中的地方。",
-			"What is added to the prediction along one column, the others going as they usually do with it: 0 is the average. The band is the 95 % interval; grey at the bottom is where customers are.")
+			"What is added to the prediction along one column, the others going as they usually do with it: 0 is the average. The band is the 95% interval; grey at the bottom is where customers are.")
 	}
 	return []block{heading(v.say("每一列怎么影响分数", "What each column does to the score")), para(how), {Kind: "pair", Class: "small", Parts: small}}
 }
@@ -140,7 +141,7 @@ func (v cardView) effectFigure(e explain.Effect) (block, bool) {
 			levels = append(levels, p)
 		}
 	}
-	g := table(v.say("取值", "value"), ">"+v.odds(), ">"+v.say("95% 区间", "95 % interval"), ">"+v.say("行占比", "rows"))
+	g := table(v.say("取值", "value"), ">"+v.odds(), ">"+v.say("95% 区间", "95% interval"), ">"+v.say("行占比", "rows"))
 	for _, p := range append(slices.Clone(numbers), levels...) {
 		name := v.level(p.Level)
 		if p.Level == "" {
@@ -149,9 +150,9 @@ func (v cardView) effectFigure(e explain.Effect) (block, bool) {
 		low, high := v.effectAt(p.Value-z95*p.SE), v.effectAt(p.Value+z95*p.SE)
 		interval := none
 		if p.SE > 0 && finite(p.SE) {
-			interval = plain(low) + " … " + plain(high)
+			interval = plain(rounded(low)) + " … " + plain(rounded(high))
 		}
-		g.row(name, plain(v.effectAt(p.Value)), interval, share(p.Share))
+		g.row(name, plain(rounded(v.effectAt(p.Value))), interval, share(p.Share))
 	}
 	title, said := v.column(e.Column), v.say(e.Zh, e.En)
 	var svg string
@@ -159,7 +160,7 @@ func (v cardView) effectFigure(e explain.Effect) (block, bool) {
 		svg = v.curve(title, numbers)
 		// What missing values do is said: there is no place for them on the line.
 		for _, p := range levels {
-			said = sentence(v.Lang, said, v.sayf("%s：%s。", "%s: %s.", v.level(p.Level), plain(v.effectAt(p.Value))))
+			said = sentence(v.Lang, said, v.withLevel(p))
 		}
 	} else {
 		svg = v.levels(title, append(numbers, levels...))
@@ -265,6 +266,15 @@ func (v cardView) levels(title string, points []explain.EffectPoint) string {
 	return d.SVG()
 }
 
+// withLevel says what one level does.
+func (v cardView) withLevel(p explain.EffectPoint) string {
+	x := plain(rounded(v.effectAt(p.Value)))
+	if v.binary() {
+		return v.sayf("%s时：几率是平均的 %s 倍。", "With %s: %s times the average odds.", v.level(p.Level), x)
+	}
+	return v.sayf("%s时：预测增减 %s。", "With %s: adds %s to the prediction.", v.level(p.Level), x)
+}
+
 func (v cardView) level(s string) string {
 	if s == missingLevel {
 		return v.say("没有值", "no value")
@@ -332,7 +342,7 @@ func (v cardView) simplified() []block {
 	}
 	for _, f := range v.why.Fewer {
 		if f.Enough {
-			said = v.sayf("只用 %d 列就够：%s。", "%d columns would do: %s.", f.Columns, v.columns(f.Names))
+			said = v.say(fmt.Sprintf("只用 %d 列就够：", f.Columns), plural(f.Columns, "column")+" would do: ") + v.columns(f.Names) + v.say("。", ".")
 			break
 		}
 	}
@@ -358,10 +368,10 @@ func (v cardView) columns(names []string) string {
 }
 
 func (v cardView) fewerFigure() (block, bool) {
-	g := table(">"+v.say("列数", "columns"), ">"+v.skill(), ">"+v.say("比全部列差", "gives up"), ">"+v.say("95% 区间", "95 % interval"), ">"+v.say("训练秒数", "seconds to train"), v.say("哪些列", "which"))
+	g := table(">"+v.say("列数", "columns"), ">"+v.skill(), ">"+v.say("比全部列差", "gives up"), ">"+v.say("95% 区间", "95% interval"), ">"+v.say("训练秒数", "seconds to train"), v.say("哪些列", "which"))
 	title := v.sayf("只用最重要的几列时的 %s", "%s with the best few columns only", v.skill())
 	s := chart.Series{Color: 1, Dots: true, Whiskers: true}
-	l := chart.Line{Title: title, Width: halfWidth, Height: 280, X: chart.Axis{Label: v.say("用到的列数（线：与全部列相差的 95% 区间）", "columns used (line: 95 % of what is given up)")}, Y: chart.Axis{Label: v.skill()}}
+	l := chart.Line{Title: title, Width: halfWidth, Height: 280, X: chart.Axis{Label: v.say("用到的列数（线：与全部列相差的 95% 区间）", "columns used (line: 95% of what is given up)")}, Y: chart.Axis{Label: v.skill()}}
 	for _, f := range v.why.Fewer {
 		gives := none
 		if f.GivesUp != nil {
@@ -389,11 +399,11 @@ func (v cardView) fewerFigure() (block, bool) {
 }
 
 func (v cardView) pathFigure() (block, bool) {
-	g := table(">"+v.say("列数", "columns"), ">"+v.skill(), ">"+v.say("95% 误差", "95 % error"), v.say("新加入的列", "columns that come in"), "")
+	g := table(">"+v.say("列数", "columns"), ">"+v.skill(), ">"+v.say("95% 误差", "95% error"), v.say("新加入的列", "columns that come in"), "")
 	title := v.say("线性模型从最简单的一步步加列", "A linear model from the simplest on")
 	s := chart.Series{Color: 1, Dots: true, Whiskers: true}
 	l := chart.Line{Title: title, Width: halfWidth, Height: 280, Y: chart.Axis{Label: v.skill()},
-		X: chart.Axis{Label: v.say("用到的列数（线：95% 区间）", "columns used (line: 95 %)")}}
+		X: chart.Axis{Label: v.say("用到的列数（线：95% 区间）", "columns used (line: 95%)")}}
 	last := math.Inf(-1)
 	for _, p := range v.why.Path {
 		mark := ""
