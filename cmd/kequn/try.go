@@ -32,6 +32,7 @@ and flags give the same scores for any number of threads.`,
 	fl.StringVar(&f.Positive, "positive", "", "`VALUE` of the outcome that counts as yes (default yes, 1, true … or the rarer)")
 	fl.StringVar(&f.Task, "task", "", "binary, regression, multiclass or cluster (default as the outcome is)")
 	fl.StringSliceVar(&f.Drop, "drop", nil, "`COLUMNS` to leave out")
+	fl.StringSliceVar(&f.Sensitive, "sensitive", nil, "`COLUMNS` about people that no model sees; the card compares how it treats their groups")
 	fl.StringVar(&f.ID, "id", "", "`COL` that says whose row it is: no feature, and rows of one id are never split between training and judging")
 	fl.StringVar(&f.Folds, "folds", "", "`CSV` with the columns row,fold; fold -1 is not used (default five stratified folds by --seed)")
 	fl.StringVar(&f.Test, "test", "", "`FILE` to score by models of the first one, instead of folds")

@@ -249,7 +249,7 @@ func TestPeople(t *testing.T) {
 	for i := range 300 {
 		ages, years, income = append(ages, float64(17+i%70)), append(years, float64(1940+i%65)), append(income, 30000*math.Exp(0.5*s.Norm()))
 	}
-	ages[0] = math.NaN()
+	ages[0], ages[1], ages[2] = math.NaN(), 208, -1
 	for want, got := range map[string]string{
 		"<18 18–24 25–34 35–44 45–54 55–64 65+ unknown": numbers("客户年龄", ages...),
 		"<1950 1950–1964 1965–1974 1975–1989 1990+":     numbers("Year_Birth", years...),

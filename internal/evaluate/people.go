@@ -118,13 +118,12 @@ func byLevel(c *table.Column) people {
 }
 
 func byNumber(v []float64, attribute string) people {
-	low, high, whole := math.Inf(1), math.Inf(-1), true
+	whole := true
 	var values []float64 // different ones, at most one more than few
 	for _, x := range v {
 		if x-x != 0 {
 			continue
 		}
-		low, high = min(low, x), max(high, x)
 		whole = whole && x == math.Trunc(x)
 		if len(values) <= fewValues && !slices.Contains(values, x) {
 			values = append(values, x)
@@ -142,15 +141,15 @@ func byNumber(v []float64, attribute string) people {
 		}
 		return p
 	}
-	edges := ageBands
-	if !isAge(attribute) || low < 0 || high > mostAge || high < ageBands[1] {
+	edges, age := ageBands, isAge(attribute) && ages(v)
+	if !age {
 		edges = fifths(v)
 	}
-	p := people{name: bandNames(edges, whole)}
+	p := people{name: bandNames(edges, whole || age)}
 	p.of = make([]int32, len(v))
 	for i, x := range v {
 		p.of[i] = -1
-		if x == x {
+		if x == x && (!age || x >= 0 && x <= mostAge) { // nobody is −3 or 208 years old
 			g, _ := slices.BinarySearch(edges, x)
 			if g < len(edges) && edges[g] == x {
 				g++
@@ -163,6 +162,23 @@ func byNumber(v []float64, attribute string) people {
 
 func isAge(name string) bool {
 	return slices.Contains(kequn.NameWords(name), "age") || strings.Contains(name, "年龄")
+}
+
+// ages tells whether numbers can be ages in years: hardly any is none, and some are of grown people.
+func ages(v []float64) bool {
+	can, grown, all := 0.0, 0.0, 0.0
+	for _, x := range v {
+		if x == x {
+			all++
+		}
+		if x >= 0 && x <= mostAge {
+			can++
+		}
+		if x >= ageBands[1] && x <= mostAge {
+			grown++
+		}
+	}
+	return can >= 0.97*all && grown >= 0.1*all
 }
 
 // fifths returns borders near the quintiles, as round as the middle of the values allows.

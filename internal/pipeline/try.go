@@ -25,6 +25,10 @@ type TryFlags struct {
 	Task     string // "" follows from the outcome; else binary, regression, multiclass or cluster
 	Positive string // value of the outcome that counts as yes; "" chooses
 	Drop     []string
+
+	// Sensitive are columns that no model sees, but whose groups the card compares.
+	Sensitive []string
+
 	ID       string // column that says whose row it is: no feature, and its rows stay together
 	Folds    string // CSV with the columns row and fold; "" makes five folds by the seed
 	Test     string // file that is scored instead of folds
@@ -136,17 +140,19 @@ type trial struct {
 	asked []string // lines whose scores are written
 	plan  *ladder.Plan
 
-	x      *table.Table // features of the rows that take part; with a test file, its rows come last
-	y      model.Outcome
-	w      []float64 // nil, or 0 for rows of the test file without an outcome
-	group  []int64
-	row    []int64 // of each row of x: its number in its file
-	target *target
-	split  split
-	apart  *table.Table // features of a test file without outcomes, scored but not judged
-	leaks  []evaluate.Leak
-	res    *TryResult
-	ladder *ladder.Result
+	x     *table.Table // features of the rows that take part; with a test file, its rows come last
+	y     model.Outcome
+	w     []float64 // nil, or 0 for rows of the test file without an outcome
+	group []int64
+	// sensitive has the declared sensitive columns of the rows of x.
+	sensitive *table.Table
+	row       []int64 // of each row of x: its number in its file
+	target    *target
+	split     split
+	apart     *table.Table // features of a test file without outcomes, scored but not judged
+	leaks     []evaluate.Leak
+	res       *TryResult
+	ladder    *ladder.Result
 }
 
 // Try trains and judges models on one flat table and writes what the flags ask for: all of the files or, on an error, none.
@@ -202,6 +208,8 @@ func (t *trial) checkFlags() error {
 		return usage("", "--folds and --test exclude each other").WithHint("folds judge within one file, --test on another")
 	case f.Labels != "" || f.K != "":
 		return usage("", "--labels and --k belong to --task cluster")
+	case slices.Contains(f.Sensitive, f.Outcome):
+		return usage("--sensitive", "the outcome is what is predicted, not an attribute of people")
 	case slices.Contains(f.Drop, f.Outcome):
 		return usage("--drop", "the outcome cannot be dropped")
 	case f.ID == f.Outcome:
@@ -325,7 +333,8 @@ func (t *trial) read(ctx context.Context) error {
 // features keeps the used rows of the columns that may be learnt from.
 func (t *trial) features(all *table.Table, use []int32, info *source.Info, y []float64) {
 	t.y = model.Outcome{Task: t.target.task, Classes: t.target.classes, Y: y}
-	x := all.Drop(append([]string{t.f.Outcome, t.f.ID}, t.f.Drop...)...)
+	x := all.Drop(slices.Concat([]string{t.f.Outcome, t.f.ID}, t.f.Drop, t.f.Sensitive)...)
+	t.keepSensitive(all, use)
 	var id *table.Column
 	if t.f.ID != "" {
 		id = all.Column(t.f.ID)
@@ -355,6 +364,7 @@ func (t *trial) features(all *table.Table, use []int32, info *source.Info, y []f
 		t.group = groupsOf(id)
 	}
 	t.res.Features = len(t.x.Columns)
+	t.noteSensitive()
 }
 
 // useless says why a column cannot help any model, or nothing.
@@ -428,7 +438,7 @@ func groupsOf(id *table.Column) []int64 {
 }
 
 func (t *trial) checkColumns(all *table.Table) error {
-	for _, name := range append([]string{t.f.Outcome}, append(t.f.Drop, t.f.ID)...) {
+	for _, name := range slices.Concat([]string{t.f.Outcome}, t.f.Drop, t.f.Sensitive, []string{t.f.ID}) {
 		if name != "" && all.Column(name) == nil {
 			return kequn.Errorf(kequn.KindInput, t.f.File, "there is no column %q", name).WithHint("its columns are %s", listed(all.Names()))
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -61,7 +62,7 @@ func TryCluster(ctx context.Context, o Options, f TryFlags) (*TryGroups, error) 
 		return nil, err
 	}
 	t.noteReading(f.File, info.Counts)
-	leave := append([]string{f.Outcome, f.ID}, f.Drop...)
+	leave := slices.Concat([]string{f.Outcome, f.ID}, f.Drop, f.Sensitive)
 	for _, name := range leave {
 		if name != "" && all.Column(name) == nil {
 			return nil, kequn.Errorf(kequn.KindInput, f.File, "there is no column %q", name).WithHint("its columns are %s", listed(all.Names()))

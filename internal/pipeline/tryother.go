@@ -80,7 +80,7 @@ func (t *trial) readLike(ctx context.Context, info *source.Info) (*table.Table, 
 		switch {
 		case wanted && !there:
 			missing = append(missing, c.Name)
-		case wanted || c.Name == t.f.Outcome && there:
+		case wanted || there && (c.Name == t.f.Outcome || t.sensitive.Column(c.Name) != nil):
 			schema = append(schema, c)
 		}
 	}
@@ -111,5 +111,8 @@ func (t *trial) readLike(ctx context.Context, info *source.Info) (*table.Table, 
 		y = t.target.values(c)
 	}
 	x, err := all.Select(t.x.Names()...)
+	if err == nil {
+		err = t.appendSensitive(all)
+	}
 	return x, y, rows, err
 }
