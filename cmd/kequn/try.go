@@ -42,6 +42,8 @@ and flags give the same scores for any number of threads.`,
 	fl.StringVar(&f.Predictions, "predictions", "", "CSV `FILE` of row,fold,model,score to write")
 	fl.StringVar(&f.Save, "save", "", "model `FILE` to write, such as churn.kqm: the chosen model, trained on all rows (see kequn model)")
 	fl.StringVar(&f.Plot, "plot", "", "SVG `FILE` to write: a line, a boundary or curves, as suits the task")
+	fl.StringVar(&f.Card, "card", "", "`FILE` for the model card: a page (.html) or Markdown (.md)")
+	fl.BoolVar(&f.Quick, "quick", false, "figures only: do not judge and explain the chosen model")
 	fl.StringVar(&f.K, "k", "", "groups of --task cluster: a number or auto")
 	fl.StringVar(&f.Labels, "labels", "", "CSV `FILE` of row,cluster to write")
 	fl.StringVar(&treatment, "treatment", "", "`COL` that says who was treated")
@@ -73,6 +75,10 @@ and flags give the same scores for any number of threads.`,
 			a.closeProgress()
 			return a.show(res, func(w io.Writer) { a.printGroups(w, res) })
 		}
+		if f.Card != "" && f.Quick {
+			return kequn.Errorf(kequn.KindUsage, "--quick", "makes no card to write to --card")
+		}
+		f.WriteCard = func(w io.Writer, r *pipeline.TryResult) error { return writeCardTo(w, f.Card, a.tryCard(r, f)) }
 		res, err := pipeline.Try(a.ctx, o, f)
 		if err != nil {
 			return err
@@ -96,7 +102,7 @@ func (a *app) printTry(w io.Writer, r *pipeline.TryResult) {
 	for _, n := range r.NotRun {
 		fmt.Fprintf(w, a.say("%s 未运行：%s\n", "%s was not run: %s\n"), n.Name, n.Reason)
 	}
-	fmt.Fprintf(w, "\n%s\n", r.Why)
+	fmt.Fprintf(w, "\n%s\n", r.Brief)
 	for _, l := range r.Leaks {
 		fmt.Fprintf(w, a.say("\n警告：列 %s 可能泄漏了结果。%s", "\nwarning: column %s may know the outcome: %s"), l.Column, l.Evidence)
 		if l.AUCWith != nil && l.AUCWithout != nil {
@@ -104,6 +110,7 @@ func (a *app) printTry(w io.Writer, r *pipeline.TryResult) {
 		}
 		fmt.Fprintf(w, a.say("如果决策时还不知道它，请用 --drop %s。\n", " If it is not known when you decide: --drop %s.\n"), l.Column)
 	}
+	a.printCard(w, r.Card, r.Reasons)
 	if len(r.Notes) > 0 {
 		fmt.Fprintln(w)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"kequn"
 	"kequn/internal/evaluate"
+	"kequn/internal/explain"
 	"kequn/internal/kernel"
 	"kequn/internal/model"
 	"kequn/internal/query"
@@ -169,40 +170,33 @@ func (t *study) leave(name string) {
 // maxTrainScores bounds the training rows that the card compares with the judged ones.
 const maxTrainScores = 20_000
 
-// card judges the chosen model on the rows it was not trained on.
-func (s *Shop) card(l *learned) (*Card, error) {
+// briefRows is the number of training rows of a brief card's experiments: `run` makes one for each of many goals, every week.
+const briefRows = 5_000
+
+// card judges the chosen model on the rows it was not trained on, and explains it. A brief card is made of fewer rows.
+func (s *Shop) card(ctx context.Context, v *view, l *learned, brief bool) (*Card, *explain.Global, error) {
 	t := l.study
-	score, round, err := l.ladder.OutOfSample(l.line)
+	_, round, err := l.ladder.OutOfSample(l.line)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	in := evaluate.Input{Task: t.y.Task, Name: l.line, Model: l.choice, Later: !t.cuts.SameTime, Seed: s.Seed, Threads: s.Threads}
+	j := &judging{Options: s.Options, ladder: l.ladder, line: l.line, x: t.panel.X, y: t.y, group: t.group, rounds: t.rounds, fitted: l.choice,
+		later: !t.cuts.SameTime, words: wordsOf(t.defs), deep: true}
+	if brief {
+		j.rows = briefRows
+	}
 	var train []int32
-	for i := range score {
-		switch {
-		case round[i] >= 0:
-			in.Judged.Y, in.Judged.Score, in.Judged.Round = append(in.Judged.Y, t.y.Y[i]), append(in.Judged.Score, score[i]), append(in.Judged.Round, round[i])
-		case kernel.HashUnit(s.Seed^kernel.ID("card"), t.panel.Customer.String(i)) < maxTrainScores/math.Max(maxTrainScores, float64(len(score))):
+	for i, r := range round {
+		if r < 0 && kernel.HashUnit(s.Seed^kernel.ID("card"), t.panel.Customer.String(i)) < maxTrainScores/math.Max(maxTrainScores, float64(len(round))) {
 			train = append(train, int32(i))
 		}
-	}
-	in.PredictRows = len(in.Judged.Y)
-	if e := l.ladder.Entry(l.line); e != nil {
-		in.FitSeconds, in.PredictSeconds, in.PeakMB = e.FitSeconds, e.PredictSeconds, e.PeakMB
 	}
 	if len(train) > 0 {
 		fitted, err := l.choice.Predict(t.panel.X.Take(train))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		in.Train = evaluate.Scored{Y: t.y.Take(train).Y, Score: fitted}
+		j.train = evaluate.Scored{Y: t.y.Take(train).Y, Score: fitted}
 	}
-	in.Words = func(column string) (evaluate.Text, bool) {
-		k := slices.IndexFunc(t.defs, func(f query.Feature) bool { return f.Name == column })
-		if k < 0 {
-			return evaluate.Text{}, false
-		}
-		return evaluate.Text{Zh: t.defs[k].TextZH, En: t.defs[k].TextEN}, true
-	}
-	return evaluate.NewCard(in)
+	return j.judge(ctx)
 }

@@ -41,34 +41,54 @@ type GoalFlags struct {
 
 // Prediction is a goal's ladder, the model chosen, and what it says of the customers.
 type Prediction struct {
-	Goal      plan.Goal      `json:"-"`
-	Name      string         `json:"goal"`
-	Question  string         `json:"question"`
-	Task      kequn.Task     `json:"task"`
-	Cutoff    string         `json:"cutoff"`
-	Judged    string         `json:"judged_at"`           // cutoff of the judging, "" where other customers judged
-	Learned   []string       `json:"learned_at"`          // cutoffs that were learnt from
-	SameTime  bool           `json:"same_time,omitempty"` // judged on other customers at the same cutoff
-	Rows      int            `json:"rows"`                // customers × cutoffs
-	Positives int            `json:"positives,omitempty"` //
-	Rate      float64        `json:"rate"`                // share of yes, or mean amount, among those judged
-	Models    []ladder.Entry `json:"models"`
-	Chosen    string         `json:"chosen"`
-	Simple    string         `json:"simple"`
-	Why       string         `json:"why"`
-	WhyZH     string         `json:"-"`
-	WhyEN     string         `json:"-"`
-	Leaks     []Leak         `json:"leaks"`
-	Features  int            `json:"features"`
-	Scored    int            `json:"scored"`
-	Out       string         `json:"out,omitempty"`
-	Actual    *Backtest      `json:"backtest,omitempty"`
-	Gains     []metric.Gain  `json:"gains,omitempty"`
-	Calib     []metric.Bin   `json:"calibration,omitempty"`
-	Drivers   []Driver       `json:"drivers,omitempty"`
-	Notes     []string       `json:"notes,omitempty"`
-	Card      *Card          `json:"card,omitempty"`
-	Skipped   string         `json:"skipped,omitempty"` // why the last run did not answer it
+	Goal      plan.Goal       `json:"-"`
+	Name      string          `json:"goal"`
+	Question  string          `json:"question"`
+	Task      kequn.Task      `json:"task"`
+	Cutoff    string          `json:"cutoff"`
+	Judged    string          `json:"judged_at"`           // cutoff of the judging, "" where other customers judged
+	Learned   []string        `json:"learned_at"`          // cutoffs that were learnt from
+	SameTime  bool            `json:"same_time,omitempty"` // judged on other customers at the same cutoff
+	Rows      int             `json:"rows"`                // customers × cutoffs
+	Positives int             `json:"positives,omitempty"` //
+	Rate      float64         `json:"rate"`                // share of yes, or mean amount, among those judged
+	Models    []ladder.Entry  `json:"models"`
+	Chosen    string          `json:"chosen"`
+	Simple    string          `json:"simple"`
+	Why       string          `json:"why"`
+	WhyZH     string          `json:"-"`
+	WhyEN     string          `json:"-"`
+	Leaks     []Leak          `json:"leaks"`
+	Features  int             `json:"features"`
+	Scored    int             `json:"scored"`
+	Out       string          `json:"out,omitempty"`
+	Actual    *Backtest       `json:"backtest,omitempty"`
+	Gains     []metric.Gain   `json:"gains,omitempty"`
+	Calib     []metric.Bin    `json:"calibration,omitempty"`
+	Drivers   []Driver        `json:"drivers,omitempty"`
+	Notes     []string        `json:"notes,omitempty"`
+	Card      *Card           `json:"card,omitempty"`
+	Reasons   *explain.Global `json:"reasons,omitempty"`
+	DataHash  string          `json:"data_hash,omitempty"` // of everything that it was learnt from
+	Terms     []Term          `json:"terms,omitempty"`     // what the columns are that the card speaks of
+	Skipped   string          `json:"skipped,omitempty"`   // why the last run did not answer it
+}
+
+// Term is a column in plain words.
+type Term struct {
+	Column string `json:"column"`
+	TextZH string `json:"text_zh"`
+	TextEN string `json:"text_en"`
+}
+
+// Words says what a column is in both languages, "" where nobody said.
+func (p *Prediction) Words(column string) (zh, en string) {
+	for _, t := range p.Terms {
+		if t.Column == column {
+			return t.TextZH, t.TextEN
+		}
+	}
+	return "", ""
 }
 
 // Driver is a feature with its share of the model's importance.
@@ -488,6 +508,12 @@ func (s *Shop) describe(v *view, l *learned) *Prediction {
 		p.Calib = reliability(t.y.Task, y, f)
 	}
 	p.Drivers = drivers(l.choice, t.defs, 10)
+	for _, c := range l.choice.Header().Columns {
+		if i := slices.IndexFunc(t.defs, func(f query.Feature) bool { return f.Name == c.Name }); i >= 0 {
+			p.Terms = append(p.Terms, Term{c.Name, t.defs[i].TextZH, t.defs[i].TextEN})
+		}
+	}
+	p.DataHash = v.fingerprint()
 	return p
 }
 
@@ -593,7 +619,7 @@ func (s *Shop) predict(ctx context.Context, v *view, g plan.Goal, ask kequn.Cuto
 	}
 	p := s.describe(v, l)
 	p.Leaks = leaks
-	if p.Card, err = s.card(l); err != nil {
+	if p.Card, p.Reasons, err = s.card(ctx, v, l, f.dropLeaks); err != nil {
 		return nil, err
 	}
 	sc, err := s.score(ctx, v, l, false)

@@ -125,6 +125,9 @@ func (s *Shop) Close() error { return s.ws.Close() }
 // Sealed tells whether the workspace is encrypted.
 func (s *Shop) Sealed() bool { return s.ws.Sealed() }
 
+// Name returns what the workspace is called: its folder's name.
+func (s *Shop) Name() string { return folderName(s.Dir) }
+
 func (s *Shop) planPath() string { return filepath.Join(s.Dir, plan.FileName) }
 
 func (s *Shop) readPlan() error {

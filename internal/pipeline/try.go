@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"kequn"
 	"kequn/internal/evaluate"
+	"kequn/internal/explain"
 	"kequn/internal/kernel"
 	"kequn/internal/metric"
 	"kequn/internal/model"
@@ -39,8 +41,13 @@ type TryFlags struct {
 	Predictions string // CSV to write
 	Plot        string // SVG to write
 	Save        string // model file to write: the chosen line, trained on all rows
-	Labels      string // CSV to write, of groups
-	K           string // of groups: a number or auto
+	Card        string // model card to write, by WriteCard
+	Quick       bool   // figures only: no card
+
+	// WriteCard writes the page of the card: the windows of the house draw it.
+	WriteCard func(w io.Writer, r *TryResult) error
+	Labels    string // CSV to write, of groups
+	K         string // of groups: a number or auto
 }
 
 // SimpleName is the line of the simplest rung within one paired standard error of the most accurate.
@@ -55,6 +62,7 @@ type TryResult struct {
 	Models     []TryModel  `json:"models"`
 	Chosen     string      `json:"chosen"`
 	Why        string      `json:"why"`
+	Brief      string      `json:"brief"` // the same in a few sentences
 	Leaks      []TryLeak   `json:"leaks"`
 	Outcome    string      `json:"outcome"`
 	Positive   string      `json:"positive,omitempty"` // the value that counts as yes
@@ -72,6 +80,11 @@ type TryResult struct {
 	TrainLimit int         `json:"train_limit,omitempty"` // training rows of a round, where fewer than all were taken to save time
 	StoppedBy  string      `json:"stopped_by"`            // "time" where the clock dropped later steps, else ""
 	Seconds    float64     `json:"seconds"`
+	DataHash   string      `json:"data_sha256,omitempty"` // of the file
+
+	Card     *Card           `json:"card,omitempty"`    // how far to trust the chosen line
+	Reasons  *explain.Global `json:"reasons,omitempty"` // why it says what it says
+	Examples []TryExample    `json:"examples,omitempty"`
 }
 
 // TryModel is one line: its figures are means over folds of rows that the model was not trained on.
@@ -164,7 +177,7 @@ func Try(ctx context.Context, o Options, f TryFlags) (*TryResult, error) {
 	if err := t.checkFlags(); err != nil {
 		return nil, err
 	}
-	if err := files.check(f.Predictions, f.Plot, f.Save); err != nil {
+	if err := files.check(f.Predictions, f.Plot, f.Save, f.Card); err != nil {
 		return nil, err
 	}
 	if err := t.readSchedule(); err != nil {
@@ -181,6 +194,9 @@ func Try(ctx context.Context, o Options, f TryFlags) (*TryResult, error) {
 	}
 	t.report()
 	if err := t.weighLeaks(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.card(ctx); err != nil {
 		return nil, err
 	}
 	if err := t.write(ctx, files); err != nil {
@@ -625,12 +641,16 @@ func (t *trial) choose() {
 		}
 		r.Chosen = res.Chosen
 	}
-	res.Why = r.Why(t.Lang)
+	res.Why, res.Brief = r.Why(t.Lang), r.Brief(t.Lang)
+	add := func(zh, en string, args ...any) {
+		text := t.Lang.Pick("", " ") + fmt.Sprintf(t.Lang.Pick(zh, en), args...)
+		res.Why, res.Brief = res.Why+text, res.Brief+text
+	}
 	if res.Chosen == SimpleName {
-		res.Why += t.Lang.Pick("", " ") + fmt.Sprintf(t.Lang.Pick("按要求取最简单者：%s。", "The simplest was asked for: %s."), r.Simple)
+		add("按要求取最简单者：%s。", "The simplest was asked for: %s.", r.Simple)
 	}
 	if b := r.Entry(ladder.BaseName); !t.whole() && b != nil && b.Failed == "" && res.Chosen != ladder.BaseName && b.Loss() < r.Entry(res.Chosen).Loss() {
-		res.Why += t.Lang.Pick("", " ") + t.Lang.Pick("对所有人给同一个分数反而更好：这些列里看不出规律。", "The same score for everybody does better: the columns do not tell.")
+		add("对所有人给同一个分数反而更好：这些列里看不出规律。", "The same score for everybody does better: the columns do not tell.")
 	}
 }
 

@@ -61,8 +61,10 @@ func yesNo(s *kernel.Stream, a, b float64, c string) string {
 	return "no"
 }
 
+// try runs what most tests look at: the ladder and its files. Cards have tests of their own.
 func try(t *testing.T, o Options, f TryFlags) *TryResult {
 	t.Helper()
+	f.Quick = true
 	if o.Learners == nil {
 		o.Learners = tryLearners
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"kequn"
 	"kequn/internal/model/ladder"
@@ -131,6 +132,12 @@ func (t *trial) write(ctx context.Context, files *stage) error {
 			return err
 		}
 		if err := files.write(t.f.Plot, func(w io.Writer) error { _, err := io.WriteString(w, svg); return err }); err != nil {
+			return err
+		}
+	}
+	if t.f.Card != "" && t.f.WriteCard != nil {
+		t.res.Seconds = time.Since(t.began).Seconds()
+		if err := files.write(t.f.Card, func(w io.Writer) error { return t.f.WriteCard(w, t.res) }); err != nil {
 			return err
 		}
 	}

@@ -60,6 +60,46 @@ func (r *Result) Why(l kequn.Lang) string {
 	return strings.Join(out, l.Pick("", " "))
 }
 
+// Brief says in two or three sentences which line was chosen, how far the others are behind and what the simplest good one gives up.
+func (r *Result) Brief(l kequn.Lang) string {
+	best := r.Entry(r.Chosen)
+	if best == nil {
+		return ""
+	}
+	out := []string{fmt.Sprintf(l.Pick("选中 %s%s：%s。", "Chosen: %s%s, %s."), best.Name, blendWords(l, best.Blend), r.reach(l, best))}
+	var tied []string
+	least, most, worse := math.Inf(1), 0.0, 0
+	for i := range r.Models {
+		e := &r.Models[i]
+		if e.Name == r.Chosen || e.Name == BaseName || e.Failed != "" || e.Behind == nil || isOnly(best.Blend, e.Name) {
+			continue
+		}
+		if e.Behind.Loss <= e.Behind.SE {
+			tied = append(tied, e.Name)
+			continue
+		}
+		share := r.share(best, e.Behind.Loss)
+		least, most, worse = min(least, share), max(most, share), worse+1
+	}
+	if base := r.Entry(BaseName); base != nil && base.Behind != nil && base.Behind.Loss <= 2*base.Behind.SE {
+		out = append(out, l.Pick("它并不比对所有人给同一个分数更好：这些列里看不出规律。", "It is no better than the same score for everybody: the columns do not tell."))
+	}
+	if worse > 0 {
+		span := figure(least)
+		if worse > 1 && figure(least) != figure(most) {
+			span += l.Pick(" 至 ", " to ") + figure(most)
+		}
+		out = append(out, fmt.Sprintf(l.Pick("其余 %d 种方法的%s高 %s%%。", "%d others have a %s that is %s %% higher."), worse, r.by(l), span))
+	}
+	if len(tied) > 0 {
+		out = append(out, fmt.Sprintf(l.Pick("差别在误差之内的：%s。", "Within the noise: %s."), strings.Join(tied, l.Pick("、", ", "))))
+	}
+	if r.StoppedBy == "time" {
+		out = append(out, l.Pick("时间用完，后面的模型没有运行。", "The time was up before the later models."))
+	}
+	return strings.Join(out, l.Pick("", " "))
+}
+
 // triedWords says which families were tried and by which rule, families of one reason together.
 func (r *Result) triedWords(l kequn.Lang) string {
 	var reasons []string

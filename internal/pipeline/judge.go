@@ -1,0 +1,193 @@
+package pipeline
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"kequn"
+	"kequn/internal/evaluate"
+	"kequn/internal/explain"
+	"kequn/internal/kernel"
+	"kequn/internal/model"
+	"kequn/internal/model/ladder"
+	"kequn/internal/table"
+)
+
+// Seconds of one processor that one fit of the family may be planned to take which explains a line, and which is trained again and
+// again for the card.
+const (
+	explainFit = 8
+	againFit   = 1.5
+)
+
+// judging is a line that a ladder chose, with what it was chosen from.
+type judging struct {
+	Options
+	ladder *ladder.Result
+	line   string
+
+	x      *table.Table
+	y      model.Outcome
+	w      []float64 // nil, or 0 for rows without a known outcome
+	group  []int64
+	rounds []ladder.Round
+
+	fitted model.Model // the final model, where there is one already
+	later  bool        // judged on later time
+	other  bool        // judged on another dataset
+	train  evaluate.Scored
+
+	words  explain.Catalogue // nil: columns are called by their names
+	places []*table.Column   // whose levels are left out in turns; nil: the most important categories
+	rows   int               // training rows of experiments; 0: as the rooms do
+	deep   bool              // explain too: effects, stand-ins, fewer columns, the path
+	left   func() time.Duration
+
+	held model.Model // once judged: fitted on the first round's training rows, to explain its judged ones; nil where there was no need
+}
+
+// judge makes the card of the line and says why its scores are what they are. Parts that there is no time for are left out and named.
+func (j *judging) judge(ctx context.Context) (*Card, *explain.Global, error) {
+	score, round, err := j.ladder.OutOfSample(j.line)
+	if err != nil {
+		return nil, nil, err
+	}
+	k := j.y.NOut()
+	in := evaluate.Input{Task: j.y.Task, Classes: j.y.Classes, Name: j.line, Model: j.fitted, Later: j.later, Other: j.other, Train: j.train, Seed: j.Seed, Threads: j.Threads}
+	var judged []int32
+	for i, r := range round {
+		if r >= 0 && (j.w == nil || j.w[i] > 0) {
+			judged = append(judged, int32(i))
+			in.Judged.Y, in.Judged.Round = append(in.Judged.Y, j.y.Y[i]), append(in.Judged.Round, r)
+			in.Judged.Score = append(in.Judged.Score, score[i*k:(i+1)*k]...)
+		}
+	}
+	in.PredictRows = len(in.Judged.Y)
+	if e := j.ladder.Entry(j.line); e != nil {
+		in.FitSeconds, in.PredictSeconds, in.PeakMB = e.FitSeconds, e.PredictSeconds, e.PeakMB
+	}
+	if j.other {
+		rows, inside := j.ladder.Inside(j.line, 0)
+		in.Inside = &evaluate.Scored{Y: j.y.Take(rows).Y, Score: inside}
+	}
+	if j.words != nil {
+		in.Words = func(column string) (evaluate.Text, bool) {
+			w := j.words(column)
+			return evaluate.Text{Zh: w.Zh, En: w.En}, w.Zh != ""
+		}
+	}
+	main := j.ladder.Standin(j.line, explainFit)
+	first := j.rounds[0]
+	var held model.Model // fitted on the first round's training rows: what it says of the others counts
+	if main != nil && (j.deep || in.Model == nil) {
+		if held, err = j.fit(ctx, main, first.Train); err != nil && ctx.Err() != nil {
+			return nil, nil, err
+		}
+		if in.Model == nil {
+			in.Model = held
+		}
+	}
+	card, err := evaluate.NewCard(in)
+	if err != nil {
+		return nil, nil, err
+	}
+	card.Comparison = j.compare(judged)
+	if again := j.ladder.Standin(j.line, againFit); again != nil {
+		e := evaluate.Experiment{X: j.x, Y: j.y, W: j.w, Group: j.group, Train: first.Train, Test: first.Test, Learner: j.seeded(*again), Places: j.places,
+			Seed: j.Seed, Threads: j.Threads, MaxRows: j.rows, Left: j.before(explainShare), Progress: func(done, of float64, what evaluate.Text) {
+				j.Progress(j.Lang.Pick("评判：", "judge: ")+what.In(j.Lang), int64(1000*done), int64(1000*of))
+			}}
+		if err := e.Run(ctx, card); err != nil {
+			return nil, nil, err
+		}
+	}
+	var why *explain.Global
+	if held != nil && j.deep && j.y.Task != kequn.Multiclass {
+		if why, err = j.explain(ctx, held, main, first); err != nil {
+			return nil, nil, err
+		}
+		readable(card, why, main.Name)
+	}
+	card.Conclude()
+	j.held = held
+	return card, why, nil
+}
+
+// explainShare is the share of the time that is kept for reasons: without them figures are half a card.
+const explainShare = 0.4
+
+// before returns how much time is left when a share of what there is now is kept; nil where there is no limit.
+func (j *judging) before(keep float64) func() time.Duration {
+	if j.left == nil {
+		return nil
+	}
+	kept := time.Duration(keep * float64(max(j.left(), 0)))
+	return func() time.Duration { return j.left() - kept }
+}
+
+// fit fits a family on some rows.
+func (j *judging) fit(ctx context.Context, n *model.Named, rows []int32) (model.Model, error) {
+	return j.seeded(*n).Learner.Fit(ctx, j.x.Take(rows), j.y.Take(rows), kernel.Take(j.w, rows))
+}
+
+func (j *judging) seeded(n model.Named) model.Named {
+	n.Learner = model.WithThreads(model.WithSeed(n.Learner, j.Seed), j.Threads)
+	return n
+}
+
+// compare sets every line of the ladder beside the chosen one, on the rows judged.
+func (j *judging) compare(judged []int32) []evaluate.Comparison {
+	k := j.y.NOut()
+	var lines []evaluate.Line
+	for i := range j.ladder.Models {
+		e := &j.ladder.Models[i]
+		score, _, err := j.ladder.OutOfSample(e.Name)
+		if e.Failed != "" || err != nil {
+			continue
+		}
+		l := evaluate.Line{Name: e.Name, Chosen: e.Name == j.line, Simple: e.Name == j.ladder.Simple}
+		for _, r := range judged {
+			l.Score = append(l.Score, score[int(r)*k:(int(r)+1)*k]...)
+		}
+		lines = append(lines, l)
+	}
+	return evaluate.Compare(j.y.Take(judged), kernel.Take(j.w, judged), kernel.Take(j.group, judged), lines)
+}
+
+// explain says what the model that was held back from the first round's judged rows does.
+func (j *judging) explain(ctx context.Context, m model.Model, main *model.Named, round ladder.Round) (*explain.Global, error) {
+	j.Progress(j.Lang.Pick("解释", "explain"), 0, 0)
+	q := explain.Question{Model: m, Name: main.Name, Learner: j.seeded(*main), Words: j.words, Seed: j.Seed, Threads: j.Threads}
+	q.X, q.Y, q.W = j.x.Take(round.Test), j.y.Take(round.Test), kernel.Take(j.w, round.Test)
+	q.Train, q.TrainY, q.TrainW = j.x.Take(round.Train), j.y.Take(round.Train), kernel.Take(j.w, round.Train)
+	if again := j.ladder.Standin(j.line, againFit); again != nil {
+		q.Learner = j.seeded(*again)
+	}
+	for _, l := range j.Learners {
+		switch l.Name {
+		case "tree":
+			q.Tree = l.Learner
+		case "rulelist":
+			q.RuleList = l.Learner
+		case "linear":
+			q.Path, _ = l.Learner.(model.Pather)
+		}
+	}
+	if j.left != nil {
+		q.Left = func() bool { return j.left() > 0 }
+	}
+	return explain.Explain(ctx, q)
+}
+
+// readable puts what stand-ins told onto the card.
+func readable(c *Card, g *explain.Global, name string) {
+	i := &c.Interpretability
+	i.SurrogateFor = name
+	if t := g.Tree; t != nil && !math.IsNaN(t.Fidelity) {
+		i.TreeFidelity, i.TreeLeaves = &t.Fidelity, t.Leaves
+	}
+	if r := g.Rules; r != nil && !math.IsNaN(r.Fidelity) {
+		i.RuleFidelity = &r.Fidelity
+	}
+}
