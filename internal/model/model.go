@@ -132,6 +132,20 @@ type Header struct {
 	Notes   []string `json:"notes,omitempty"` // what was done with odd columns: "region: constant, not used"
 }
 
+// ErrNewer says that a model's arrays are of a version that this program does not know yet. [Load] says it to people.
+var ErrNewer = errors.New("arrays of a newer version")
+
+// UpTo returns [ErrNewer] if the arrays' version is above the newest that a decoder knows, and ErrArrays below 1. Every decoder asks it first.
+func (h Header) UpTo(newest int) error {
+	switch {
+	case h.Version > newest:
+		return ErrNewer
+	case h.Version < 1:
+		return ErrArrays
+	}
+	return nil
+}
+
 // NOut returns how many numbers Predict gives for one row.
 func (h Header) NOut() int {
 	if h.Task == kequn.Multiclass {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -67,7 +68,7 @@ func Load(r io.Reader, decoders map[string]Decoder) (Model, error) {
 	}
 	if m[len(m)-1] != magic[len(magic)-1] {
 		return nil, damaged("model file of container version %d, this program reads %d", m[len(m)-1], magic[len(magic)-1]).
-			WithHint("it was written by a newer program: use that one")
+			WithHint(newer)
 	}
 	var headLen uint32
 	if err := binary.Read(in, binary.LittleEndian, &headLen); err != nil || headLen > maxHeader {
@@ -96,14 +97,22 @@ func Load(r io.Reader, decoders map[string]Decoder) (Model, error) {
 	}
 	decode, ok := decoders[h.Family]
 	if !ok {
-		return nil, damaged("model of an unknown family %q", h.Family).WithHint("it was written by a newer program: use that one")
+		return nil, damaged("model of an unknown family %q", h.Family).WithHint(newer)
 	}
 	model, err := decode(h, bytes.NewReader(body))
-	if err != nil {
+	var inside *kequn.Error // of a model within this one
+	switch {
+	case errors.Is(err, ErrNewer):
+		return nil, damaged("%s model of version %d, which this program does not know", h.Family, h.Version).WithHint(newer)
+	case errors.As(err, &inside):
+		return nil, damaged("%s model: %v", h.Family, err).WithHint("%s", inside.Hint)
+	case err != nil:
 		return nil, damaged("%s model: %v", h.Family, err)
 	}
 	return model, nil
 }
+
+const newer = "it was written by a newer program: use that one"
 
 func damaged(format string, args ...any) *kequn.Error {
 	return kequn.Errorf(kequn.KindDamaged, "", "%v", fmt.Errorf(format, args...))

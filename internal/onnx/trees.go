@@ -123,6 +123,20 @@ func (g *Graph) picks(v Value, from, n int) Value {
 	return g.add("", "Gather", []attr{intAttr("axis", 1)}, v, g.wholes(at...))
 }
 
+// Place returns how many borders, rising, are below each x, (rows, 1), as whole numbers; missing for NaN.
+func (g *Graph) Place(x Value, borders []float64, missing int64) Value {
+	place := g.wholes(0)
+	if len(borders) > 0 {
+		place = g.whole(g.Trees(x, steps(borders)))
+	}
+	return g.IfMissing(x, g.wholes(missing), place)
+}
+
+// LookupWhole returns the entry of a list that each code, (rows, 1), names.
+func (g *Graph) LookupWhole(code Value, values []int64) Value {
+	return g.add("", "Gather", []attr{intAttr("axis", 0)}, g.wholes(values...), code)
+}
+
 // steps is the tree that counts how many of x, rising, are below a value.
 func steps(x []float64) *Trees {
 	t := &Trees{Outputs: 1, Roots: []int{0}}

@@ -1,7 +1,6 @@
 package additive
 
 import (
-	"errors"
 	"io"
 	"math"
 
@@ -58,8 +57,8 @@ func (s *shape) encode(a *model.ArrayWriter) {
 
 // Decode reads what [Model.Encode] wrote. Arrays that are cut, contradict themselves or do not fit the header are refused.
 func Decode(h model.Header, r io.Reader) (model.Model, error) {
-	if h.Version != formatVersion {
-		return nil, errors.New("additive: arrays of an unknown version")
+	if err := h.UpTo(formatVersion); err != nil {
+		return nil, err
 	}
 	a := model.NewArrayReader(r)
 	n, outputs := len(h.Columns), h.NOut()

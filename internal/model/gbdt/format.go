@@ -26,8 +26,8 @@ func Decode(h model.Header, r io.Reader) (model.Model, error) {
 	if h.Version == textVersion {
 		return decodeText(h, r)
 	}
-	if h.Version != formatVersion {
-		return nil, errors.New("gbdt: arrays of an unknown version")
+	if err := h.UpTo(formatVersion); err != nil {
+		return nil, err
 	}
 	var b [1]byte
 	if _, err := io.ReadFull(r, b[:]); err != nil {

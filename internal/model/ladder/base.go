@@ -92,6 +92,9 @@ func (m *constant) Encode(w io.Writer) error {
 
 // DecodeBase reads the model of [Base].
 func DecodeBase(h model.Header, r io.Reader) (model.Model, error) {
+	if err := h.UpTo(1); err != nil {
+		return nil, err
+	}
 	a := model.NewArrayReader(r)
 	m := &constant{h: h, value: a.FiniteN(h.NOut())}
 	if h.Task != kequn.Regression {

@@ -173,6 +173,9 @@ func (c *Choice) Encode(w io.Writer) error {
 // Decoder returns the decoder of choices whose members are of the given families (its own is not among them).
 func Decoder(members map[string]model.Decoder) model.Decoder {
 	return func(h model.Header, r io.Reader) (model.Model, error) {
+		if err := h.UpTo(1); err != nil {
+			return nil, err
+		}
 		a := model.NewArrayReader(r)
 		c := &Choice{h: h, name: a.String()}
 		n := a.Int()

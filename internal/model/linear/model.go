@@ -481,6 +481,9 @@ func (m *Model) Encode(w io.Writer) error {
 
 // Decode reads what Encode wrote.
 func Decode(h model.Header, r io.Reader) (model.Model, error) {
+	if err := h.UpTo(formatVersion); err != nil {
+		return nil, err
+	}
 	a := model.NewArrayReader(r)
 	m := &Model{h: h, k: a.Int()}
 	if h.Version < 1 || h.Version > formatVersion || m.k != h.NOut() || m.k < 1 {

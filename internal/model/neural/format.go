@@ -63,6 +63,9 @@ const (
 
 // Decode reads what Encode wrote.
 func Decode(h model.Header, r io.Reader) (model.Model, error) {
+	if err := h.UpTo(1); err != nil {
+		return nil, err
+	}
 	a := model.NewArrayReader(r)
 	m := &Model{h: h, nOut: h.NOut(), encoder: &encoder{cols: h.Columns}, matcher: model.NewMatcher(h.Columns)}
 	cols := len(h.Columns)

@@ -237,6 +237,9 @@ func (m *Model) Encode(w io.Writer) error {
 
 // Decode reads what Encode wrote.
 func Decode(h model.Header, r io.Reader) (model.Model, error) {
+	if err := h.UpTo(1); err != nil {
+		return nil, err
+	}
 	a := model.NewArrayReader(r)
 	m := &Model{h: h, kind: a.Int(), k: a.Int(), gamma: a.Finite()}
 	if h.Version != 1 || m.k != h.NOut() || m.k < 1 || (m.kind != Linear && m.kind != RBF) || m.gamma < 0 {

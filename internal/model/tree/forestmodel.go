@@ -115,6 +115,9 @@ func (m *ForestModel) Encode(w io.Writer) error {
 
 // DecodeForest reads what Encode wrote.
 func DecodeForest(h model.Header, r io.Reader) (model.Model, error) {
+	if err := h.UpTo(1); err != nil {
+		return nil, err
+	}
 	a := model.NewArrayReader(r)
 	m := &ForestModel{h: h, link: calibration{a.Finite(), a.Finite()}}
 	m.facts = OutOfBag{a.Int(), a.Finite(), a.Finite()}

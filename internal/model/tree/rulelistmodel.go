@@ -280,6 +280,9 @@ const (
 
 // DecodeRuleList reads what Encode wrote.
 func DecodeRuleList(h model.Header, r io.Reader) (model.Model, error) {
+	if err := h.UpTo(1); err != nil {
+		return nil, err
+	}
 	a := model.NewArrayReader(r)
 	m := &RuleListModel{h: h, total: a.Finite(), sometimesMissing: a.Bytes(), gain: a.FiniteN(len(h.Columns))}
 	n := a.Int()

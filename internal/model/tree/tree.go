@@ -209,6 +209,9 @@ func (m *Model) Encode(w io.Writer) error {
 
 // Decode reads what Encode wrote.
 func Decode(h model.Header, r io.Reader) (model.Model, error) {
+	if err := h.UpTo(1); err != nil {
+		return nil, err
+	}
 	a := model.NewArrayReader(r)
 	m := &Model{h: h, total: a.Finite(), sometimesMissing: a.Bytes()}
 	body := bytes.NewReader(a.Bytes())
