@@ -184,6 +184,10 @@ const (
 // handmade writes a workbook part by part; more are pairs of name and content that replace or add parts.
 func handmade(t testing.TB, sheet string, more ...string) string {
 	t.Helper()
+	return write(t, "x.xlsx", string(handmadeParts(zip.Deflate, sheet, more...)))
+}
+
+func handmadeParts(method uint16, sheet string, more ...string) []byte {
 	parts := [][2]string{{"xl/workbook.xml", bookXML}, {"xl/_rels/workbook.xml.rels", relsXML}, {"xl/worksheets/sheet1.xml", sheet}}
 next:
 	for i := 0; i+1 < len(more); i += 2 {
@@ -198,11 +202,11 @@ next:
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	for _, p := range parts {
-		w, _ := z.Create(p[0])
+		w, _ := z.CreateHeader(&zip.FileHeader{Name: p[0], Method: method})
 		w.Write([]byte(p[1]))
 	}
 	z.Close()
-	return write(t, "x.xlsx", b.String())
+	return b.Bytes()
 }
 
 func TestExcelHostile(t *testing.T) {
@@ -304,7 +308,7 @@ func TestExcelSheets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sum, err := f.Digest()
+		sum, err := f.Digest(context.Background(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -429,15 +433,41 @@ func TestExcelDamaged(t *testing.T) {
 	}
 }
 
+// TestExcelMutated reads sheets with a few wrong bytes, which fuzzing by coverage reaches but slowly.
+func TestExcelMutated(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	base := sheetXML(`<row r="1">` + inline("A1", "id") + inline("B1", "n") + `</row><row r="2"><c r="A2" s="1"><f>x</f><v>45123.5</v></c><c r="B2" t="s"><v>0</v></c></row>`)
+	path := filepath.Join(t.TempDir(), "x.xlsx")
+	for range 1000 {
+		b := []byte(base)
+		for range 1 + r.IntN(4) {
+			if k := r.IntN(len(b)); r.IntN(2) == 0 {
+				b[k] = byte(r.IntN(256))
+			} else {
+				b[k] = "<>/\"&;rcvsA19 "[r.IntN(14)]
+			}
+		}
+		book := handmadeParts(zip.Store, string(b), "xl/styles.xml", `<styleSheet><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>`, "xl/sharedStrings.xml", "<sst><si><t>x</t></si></sst>")
+		if err := os.WriteFile(path, book, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		readAll(t, path, Overrides{})
+	}
+}
+
 func FuzzExcelSheet(f *testing.F) {
 	f.Add([]byte(sheetXML(`<row r="1">` + inline("A1", "id") + `</row><row r="2"><c r="A2" s="1"><f>x</f><v>45123.5</v></c></row>`)))
 	f.Add([]byte(sheetXML(`<row><c t="s"><v>0</v></c><c t="b"><v>1</v></c></row><row><c t="e"><v>#N/A</v></c></row>`)))
 	f.Add([]byte(`<a><![CDATA[x]]><!-- c --><?p?></a>`))
+	path := filepath.Join(f.TempDir(), "x.xlsx")
 	f.Fuzz(func(t *testing.T, sheet []byte) {
 		if len(sheet) > 1<<14 {
 			return
 		}
-		path := handmade(t, string(sheet), "xl/styles.xml", `<styleSheet><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>`, "xl/sharedStrings.xml", string(sheet)+"<sst><si><t>x</t></si></sst>")
+		b := handmadeParts(zip.Store, string(sheet), "xl/styles.xml", `<styleSheet><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>`, "xl/sharedStrings.xml", string(sheet)+"<sst><si><t>x</t></si></sst>")
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
 		readAll(t, path, Overrides{})
 	})
 }

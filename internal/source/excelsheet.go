@@ -22,7 +22,7 @@ type sheetRow struct {
 	line  int // number of the row, from 1
 	cells []excelCell
 	text  []byte
-	twice bool // two cells claim one place
+	twice bool // two cells claim one place, or stand out of order
 }
 
 // readSheet calls take with every row that the sheet lists, empty ones included, in order.
@@ -95,10 +95,10 @@ func (f *File) readRow(x *xmlScanner, row *sheetRow) error {
 				if !ok {
 					return f.badCell(fmt.Sprintf("row %d", row.line), "a cell has a place that is none")
 				}
-				if c < column {
+				if c < column { // cells stand in order; this one and those after it are not kept
 					row.twice = true
 				}
-				column = c
+				column = max(c, column-1)
 			}
 			if column >= maxExcelColumn {
 				return f.badCell(fmt.Sprintf("row %d", row.line), "the row has too many cells")
@@ -209,7 +209,8 @@ func (f *File) readCell(x *xmlScanner, row *sheetRow, column int) error {
 	case kind == cellDate:
 		cell.date = true
 	}
-	if len(row.text) == from && !cell.uncomputed {
+	if row.twice || len(row.text) == from && !cell.uncomputed {
+		row.text = row.text[:from]
 		return nil
 	}
 	cell.at = span{uint32(from), uint32(len(row.text))}

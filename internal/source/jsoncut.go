@@ -17,6 +17,7 @@ const (
 	jsonLines  jsonShape = iota // one a line
 	jsonArray                   // [{…}, {…}]
 	jsonStream                  // one after the other, over any number of lines
+	copyLines                   // no JSON: rows of PostgreSQL's COPY, one a line, blank ones too
 )
 
 // jsonCutter finds where records begin and end, without looking into them. Brackets are counted, strings passed over;
@@ -47,7 +48,7 @@ type jsonPiece struct {
 
 // next finds the next record at or after pos.
 func (c *jsonCutter) next(text []byte, pos int, final bool) jsonPiece {
-	if c.shape == jsonLines {
+	if c.shape == jsonLines || c.shape == copyLines {
 		return c.nextLine(text, pos, final)
 	}
 	began := c.line
@@ -118,6 +119,9 @@ func (c *jsonCutter) next(text []byte, pos int, final bool) jsonPiece {
 }
 
 func (c *jsonCutter) nextLine(text []byte, pos int, final bool) jsonPiece {
+	if pos == len(text) && final {
+		return jsonPiece{from: -1, next: pos, line: c.line}
+	}
 	to := len(text)
 	next := to
 	if k := bytes.IndexByte(text[pos:], '\n'); k >= 0 {
@@ -128,7 +132,7 @@ func (c *jsonCutter) nextLine(text []byte, pos int, final bool) jsonPiece {
 	}
 	p := jsonPiece{from: pos, to: to, next: next, line: c.line}
 	c.line++
-	if k := skipSpace(text, pos); k >= to {
+	if k := skipSpace(text, pos); k >= to && c.shape == jsonLines {
 		p.from, p.blank = -1, to > pos || next > to
 	}
 	return p
@@ -301,6 +305,10 @@ func (f *File) refill(ctx context.Context, r io.Reader, buf []byte) (_ []byte, f
 }
 
 func (f *File) jsonTooLong(line int64) error {
+	if f.db != nil {
+		return kequn.Errorf(kequn.KindInput, fmt.Sprintf("%s: row %d", f.Path, line), "the row is longer than %d bytes, the limit", f.opt.Limits.Record).
+			WithHint("leave out what is not needed: ?query=SELECT … with the columns that are")
+	}
 	return kequn.Errorf(kequn.KindInput, fmt.Sprintf("%s: line %d", f.Path, line), "the object is longer than %d bytes, the limit", f.opt.Limits.Record).
 		WithHint("if the rows lie within one object, write them one a line: jq -c '.rows[]' %s > rows.jsonl", f.name())
 }

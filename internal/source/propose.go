@@ -103,7 +103,7 @@ func (f *File) Propose(o Overrides) (*Proposal, error) {
 		role, why = o.As, "as you said"
 	}
 	w.settle(role)
-	out := &Proposal{Role: role, Evidence: why, path: f.Path, columns: f.Columns, header: f.Dialect.Header || f.Format == Parquet}
+	out := &Proposal{Role: role, Evidence: why, path: f.Path, columns: f.Columns, header: f.Dialect.Header || f.Format != CSV && f.Format != Excel}
 	for i := range f.Columns {
 		out.Columns = append(out.Columns, w.column(i, role))
 	}
@@ -437,9 +437,9 @@ func (w *proposer) person(role kequn.Role) {
 }
 
 // column decides the kind of column i, and its role if none was found.
-func (w *proposer) column(i int, role kequn.Role) Column {
+func (w *proposer) column(i int, role kequn.Role) (c Column) {
 	p := w.p[i]
-	c := Column{Name: w.names[i], Role: w.role[i], Evidence: w.why[i]}
+	c = Column{Name: w.names[i], Role: w.role[i], Evidence: w.why[i]}
 	c.Sensitive = kequn.LooksSensitive(c.Name)
 	c.Fixed = role == kequn.Customers && hasPart(p.name, fixedParts)
 	note := func(s string) {
@@ -447,6 +447,13 @@ func (w *proposer) column(i int, role kequn.Role) Column {
 			s = c.Evidence + "; " + s
 		}
 		c.Evidence = orElse(s, c.Evidence)
+	}
+	var typ valueType
+	if w.f.db != nil {
+		typ = w.f.db.columns[i].typ
+		if s := w.f.db.columns[i].comment; s != "" {
+			defer func() { note("the database says: " + s) }()
+		}
 	}
 	layout, style := "", ""
 	switch c.Role {
@@ -482,6 +489,9 @@ func (w *proposer) column(i int, role kequn.Role) Column {
 	switch layout, style, ok = p.isTime(0.98); {
 	case p.filled == 0:
 		c.Kind, c.Role = table.Text, kequn.ColText
+		if typ.known && typ.kind != table.Text {
+			c.Kind, c.Role, c.Layout = typ.kind, kequn.ColAttribute, typ.layout
+		}
 		note("no value in the sample")
 		return c
 	case ok:
@@ -493,7 +503,7 @@ func (w *proposer) column(i int, role kequn.Role) Column {
 		note("yes and no")
 		return c
 	}
-	if layout, ok := p.numberLayout(0.99); ok && !p.code && p.leadingZero == 0 {
+	if layout, ok := p.numberLayout(0.99); ok && !p.code && p.leadingZero == 0 && !(typ.known && typ.kind == table.Text) {
 		c.Kind, c.Role, c.Layout = table.Number, kequn.ColAttribute, layout
 		if p.share(p.whole, 0.99) && layout == "" && p.scales[0] == p.numbers {
 			c.Kind = table.Integer

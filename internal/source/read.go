@@ -170,6 +170,11 @@ func (f *File) Read(ctx context.Context, schema []Column, batch func(*Batch) err
 	group.Go(func() {
 		defer close(q.ordered)
 		defer close(q.tasks)
+		defer func() {
+			if r := recover(); r != nil {
+				cutErr = kequn.Errorf(kequn.KindInternal, f.Path, "source: %v", r)
+			}
+		}()
 		sum, cutErr = cut(ctx, q)
 	})
 	for range threads {

@@ -13,6 +13,7 @@ package source
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -144,6 +145,9 @@ func Open(path string, opt Options) (f *File, err error) {
 	}
 	f = &File{Path: path, Bytes: info.Size(), Rows: -1, opt: opt, file: file, chunk: chunkBytes}
 	defer func() {
+		if r := recover(); r != nil {
+			err = kequn.Errorf(kequn.KindInternal, path, "source: %v", r)
+		}
 		if err != nil {
 			file.Close()
 			f = nil
@@ -181,10 +185,30 @@ func (f *File) Close() error {
 	return f.file.Close()
 }
 
-// Digest returns the SHA-256 of what Read would read, which Read reports as well: of the file as stored, or of the rows as
-// the database would send them.
-func (f *File) Digest() ([32]byte, error) {
+// Digest returns the SHA-256 that Read of the schema reports: of the file as stored, or of the rows as the database sends
+// them, who must send them twice for that.
+func (f *File) Digest(ctx context.Context, schema []Column) ([32]byte, error) {
+	if f.db != nil {
+		return f.digestDB(ctx, schema)
+	}
 	return f.digest()
+}
+
+// Name is the file's name without its folder, or the database's address without user and query: what records may hold.
+func (f *File) Name() string {
+	if f.db != nil {
+		return f.Path
+	}
+	return filepath.Base(f.Path)
+}
+
+// IsDatabase tells whether rows come from a database, which may have other rows at every load.
+func (f *File) IsDatabase() bool { return f.db != nil }
+
+// Stem is the name that a dataset may have after the file: products.csv.gz is products, and so is the table products.
+func (f *File) Stem() string {
+	stem, _, _ := strings.Cut(f.name(), ".")
+	return stem
 }
 
 // name is what the file's role may be guessed from: its name, that of its sheet, or that of the table.

@@ -1,0 +1,24 @@
+//go:build !unix
+
+// Package sourcetest starts what sources read from: a PostgreSQL server of its own for a test.
+package sourcetest
+
+import "testing"
+
+// Password is the password of the server's user.
+const Password = "Geheim-93-kQ"
+
+// Postgres is a running server.
+type Postgres struct{}
+
+// StartPostgres skips the test: the server is started on Unix only.
+func StartPostgres(t testing.TB) *Postgres {
+	t.Skip("a PostgreSQL server is started for tests on Unix only")
+	return nil
+}
+
+// Address is what a user would write for a table or a query.
+func (p *Postgres) Address(what, value string) string { return "" }
+
+// Exec runs statements.
+func (p *Postgres) Exec(t testing.TB, sql string) {}
