@@ -249,10 +249,10 @@ func refused(err error) Text {
 	return Text{"训练没有成功：" + err.Error(), "training failed: " + err.Error()}
 }
 
-// asChosen trains the family as it is on at most MaxRows rows, once.
+// asChosen trains the family as it is on at most MaxRows rows, once: with one thread, as its variations are.
 func (l *lab) asChosen(part string) (*trial, error) {
 	if l.base == nil {
-		t, why, err := l.try(l.Learner.Learner, l.rows, l.Threads)
+		t, why, err := l.try(l.Learner.Learner, l.rows, 1)
 		if err != nil {
 			return nil, err
 		}

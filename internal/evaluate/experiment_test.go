@@ -411,3 +411,32 @@ func TestCardLeavesOut(t *testing.T) {
 		t.Errorf("%s", figures(t, c))
 	}
 }
+
+// Customers at several cutoffs are drawn together and count once; places may be columns that the model does not have.
+func TestExperimentOfGroups(t *testing.T) {
+	x, y := people(1800, kequn.Binary, 1, 11)
+	group := make([]int64, 1800)
+	for i := range group {
+		group[i] = int64(i % 600)
+	}
+	train, test := halves(1800) // i and i+600 lie on one side
+	place := x.Column("region")
+	x = x.Drop("region", "channel")
+	run := func(group []int64) *evaluate.Card {
+		c := judged(t, linear.Learner{}, x, y, train, test)
+		e := evaluate.Experiment{X: x, Y: y, Group: group, Train: train, Test: test, Learner: model.Named{Name: "linear", Learner: linear.Learner{}}, Places: []*table.Column{place}}
+		if err := e.Run(context.Background(), c); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	alone, together := run(nil), run(group)
+	g := together.Generalization.Groups
+	if len(g) != 3 || g[0].Column != "region" || g[0].Unseen == nil {
+		t.Errorf("%+v", g)
+	}
+	a, b := alone.Scalability.Curve[4], together.Scalability.Curve[4]
+	if *a.Skill != *b.Skill || *a.SE == *b.SE || *b.SE < *a.SE/2 {
+		t.Errorf("alone %v ± %v, together %v ± %v", *a.Skill, *a.SE, *b.Skill, *b.SE)
+	}
+}
