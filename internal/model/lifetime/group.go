@@ -2,6 +2,7 @@ package lifetime
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
@@ -17,6 +18,7 @@ type groups struct {
 	most      int     // the largest x
 	repeats   float64 // Σ x
 	logGaps   float64 // Σ log(gap), gaps scaled too
+	gaps      bool    // whether anybody's gaps are known
 }
 
 func group(all []Summary) *groups {
@@ -40,6 +42,7 @@ func group(all []Summary) *groups {
 		age += s.Age
 		g.repeats += float64(s.Repeats)
 		g.logGaps += s.LogGaps
+		g.gaps = g.gaps || s.LogGaps != 0
 		if last := i - 1; last >= 0 && sorted[last].Repeats == s.Repeats && sorted[last].Recency == s.Recency && sorted[last].Age == s.Age {
 			g.weight[len(g.weight)-1]++
 			continue
@@ -55,6 +58,7 @@ func group(all []Summary) *groups {
 	if g.scale == 0 {
 		g.scale = 1
 	}
+	g.logGaps -= g.repeats * math.Log(g.scale)
 	for i := range g.x {
 		g.recency[i] /= g.scale
 		g.age[i] /= g.scale

@@ -182,7 +182,7 @@ func (m *Model) choose(ctx context.Context, g *groups, o Options) error {
 			return err
 		}
 	}
-	if o.Process != MBGCNBD && (o.Process != Auto || g.logGaps == 0) {
+	if o.Process != MBGCNBD && (o.Process != Auto || !g.gaps) {
 		return nil
 	}
 	from, to := 1, mostK
@@ -215,8 +215,8 @@ func processOf(p Process, k int) process {
 	return betaGeometric{k: k, zero: 1}
 }
 
-// largeFit is from how many different summaries on the search starts on a part of them.
-const largeFit = 40000
+// firstLook is of how many different summaries the starts are tried on a part.
+const firstLook = 4000
 
 func (m *Model) fitProcess(ctx context.Context, p Process, k int, g *groups, threads int, warm []float64) (optimum, error) {
 	proc := processOf(p, k)
@@ -229,8 +229,8 @@ func (m *Model) fitProcess(ctx context.Context, p Process, k int, g *groups, thr
 		starts = [][]float64{{warm[0], warm[1] * float64(k-1) / float64(k), warm[2], warm[3]}}
 	}
 	quick := g
-	if len(g.x) > largeFit {
-		quick = g.thin(len(g.x) / (largeFit / 4))
+	if len(g.x) >= 2*firstLook {
+		quick = g.thin(len(g.x) / firstLook)
 	}
 	at := func(g *groups) objective {
 		return func(theta []float64) (float64, []float64) { return proc.likelihood(theta, g, threads) }

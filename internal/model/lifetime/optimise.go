@@ -39,7 +39,7 @@ func maximise(ctx context.Context, starts [][]float64, quick, full objective, sc
 		for i, v := range s {
 			logs[i] = max(-reach+1, min(reach-1, math.Log(v)))
 		}
-		at, value, _, err := climb(ctx, logs, quick, scale)
+		at, value, _, err := climb(ctx, logs, quick, scale, 60)
 		if err != nil {
 			return optimum{}, err
 		}
@@ -48,7 +48,7 @@ func maximise(ctx context.Context, starts [][]float64, quick, full objective, sc
 		}
 	}
 	var err error
-	if best, bestValue, settled, err = climb(ctx, best, full, scale); err != nil {
+	if best, bestValue, settled, err = climb(ctx, best, full, scale, 500); err != nil {
 		return optimum{}, err
 	}
 	o := optimum{logs: best, value: bestValue, settled: settled}
@@ -86,7 +86,7 @@ func maximise(ctx context.Context, starts [][]float64, quick, full objective, sc
 	return o, nil
 }
 
-func climb(ctx context.Context, logs []float64, f objective, scale float64) ([]float64, float64, bool, error) {
+func climb(ctx context.Context, logs []float64, f objective, scale float64, steps int) ([]float64, float64, bool, error) {
 	z := make([]float64, len(logs))
 	for i, v := range logs {
 		z[i] = reach * math.Atanh(max(-0.999, min(0.999, v/reach)))
@@ -99,7 +99,7 @@ func climb(ctx context.Context, logs []float64, f objective, scale float64) ([]f
 		}
 		return logs, slope
 	}
-	at, value, settled, err := kernel.LBFGS{Quiet: 3, MaxSteps: 300}.Minimise(z, func(z []float64) (float64, []float64, error) {
+	at, value, settled, err := kernel.LBFGS{Quiet: 3, MaxSteps: steps}.Minimise(z, func(z []float64) (float64, []float64, error) {
 		if err := ctx.Err(); err != nil {
 			return 0, nil, err
 		}
