@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"kequn"
-	"kequn/internal/chart"
 	"kequn/internal/evaluate"
 	"kequn/internal/explain"
 )
@@ -69,15 +68,13 @@ var cardText string
 //go:embed card.css
 var cardStyle string
 
-var cardTemplate = template.Must(template.New("card").Funcs(template.FuncMap{
-	"style": func() template.CSS { return template.CSS(pageStyle + cardStyle + chart.Style) },
-}).Parse(cardText))
+var cardTemplate = template.Must(template.New("cards").Funcs(template.FuncMap{"style": style}).Parse(cardText))
 
 // WriteCard writes the card as one self-contained HTML page that asks the network for nothing and runs no script.
 // Everything that comes from data is escaped.
 func WriteCard(w io.Writer, p CardPage) error {
 	v := cardOf(p)
-	return cardTemplate.ExecuteTemplate(w, "page", v.document())
+	return cardTemplate.ExecuteTemplate(w, "card", v.document())
 }
 
 // WriteCardMarkdown writes the same card as GitHub-flavoured Markdown, with tables in place of pictures.

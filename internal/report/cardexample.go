@@ -18,7 +18,7 @@ func (v cardView) example(e Example) []block {
 		title = v.say("一个例子", "An example")
 	}
 	g := table(v.say("依据", "reason"), ">"+v.say("贡献", "adds"), ">"+v.multiplies())
-	l := chart.BarList{Title: title, Width: 560}
+	l := chart.BarList{Title: title, Width: wideWidth}
 	add := func(label, said string, phi float64) {
 		if !finite(phi) {
 			return

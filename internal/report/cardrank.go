@@ -9,7 +9,8 @@ import (
 
 // Width of a picture in its own units: two stand side by side on a desk, one fills a phone without its words growing too small.
 const (
-	halfWidth  = 470
+	halfWidth  = 430
+	wideWidth  = 480
 	smallWidth = 330
 )
 

@@ -55,7 +55,7 @@ func (v cardView) ladder() *grid {
 func (v cardView) comparisonFigure() (block, bool) {
 	title := v.sayf("比选用的模型差多少（同样的行，%s）", "How far behind the one chosen (same rows, %s)", v.skill())
 	g := table(v.say("模型", "model"), ">"+v.skill(), ">"+v.say("落后", "behind by"), ">"+v.say("95% 区间", "95% interval"), v.say("意思", "what it means"))
-	d := chart.Dots{Title: title, Width: 560, Marks: []chart.Mark{{X: 0, Text: v.say("与选用的一样好", "as good as the one chosen")}},
+	d := chart.Dots{Title: title, Width: wideWidth, Marks: []chart.Mark{{X: 0, Text: v.say("与选用的一样好", "as good as the one chosen")}},
 		X: chart.Axis{Label: v.say("落后（线：95% 区间）", "behind by (line: 95%)")}}
 	for _, c := range v.card.Comparison {
 		name := v.family(c.Name)

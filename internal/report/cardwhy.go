@@ -62,7 +62,7 @@ func (v cardView) importanceFigure() (block, bool) {
 	}
 	g := table(v.say("列", "column"), ">"+v.say("占全部分量", "share of the weight"))
 	title := v.say("各列在模型里的分量", "Share of each column in the model")
-	l := chart.BarList{Title: title, Width: 560}
+	l := chart.BarList{Title: title, Width: wideWidth}
 	for _, w := range list[:min(mostColumns, len(list))] {
 		if finite(w.Share) {
 			l.Bars = append(l.Bars, chart.Bar{Label: v.column(w.Column), Value: w.Share, Text: share(w.Share), Color: 1})
@@ -82,7 +82,7 @@ func (v cardView) permutationFigure(list []explain.Weight) (block, bool) {
 	}
 	g := table(v.say("列", "column"), ">"+v.say("打乱后变差", "worse by, when mixed up"), ">"+v.say("95% 误差", "95% error"), ">"+v.say("占比", "share"), ">"+v.say("模型自己的说法", "the model's own measure"))
 	title := v.say("把一列打乱，模型变差多少", "How much worse it gets when a column is mixed up")
-	d := chart.Dots{Title: title, Width: 560, Marks: []chart.Mark{{X: 0, Text: v.say("没有影响", "no effect")}},
+	d := chart.Dots{Title: title, Width: wideWidth, Marks: []chart.Mark{{X: 0, Text: v.say("没有影响", "no effect")}},
 		X: chart.Axis{Label: v.say("误差增加（线：95% 区间）", "growth of the error (line: 95%)")}}
 	for i, w := range list {
 		if i == 3*mostColumns {

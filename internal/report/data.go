@@ -105,6 +105,7 @@ type Goal struct {
 	Calib    []CalibPoint
 	Drivers  []Driver
 	Notes    []Text
+	Card     *CardPage // its language is the page's; nil for none
 }
 
 // Noise tells whether any rung's score has a standard error.

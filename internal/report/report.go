@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"kequn/internal/chart"
@@ -23,10 +24,11 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	// Placeholders: the real ones know the language and are set for each page.
 	"t": func(string, string) string { return "" }, "pick": func(Text) string { return "" },
 	"pct": percent, "int": anyInteger, "money": func(float64) string { return "" }, "short": chart.Short, "points": points,
-	"picture": func(string, any) template.HTML { return "" }, "style": func() template.CSS { return template.CSS(pageStyle + chart.Style) },
+	"picture": func(string, any) template.HTML { return "" }, "style": style,
 	"family": func(string) string { return "" },
-	"fixed":  fixed, "shortid": func(s string) string { return s[:min(12, len(s))] },
-}).Parse(pageText))
+	"help":   func(*CardPage) []block { return nil }, "sections": func(*CardPage) []section { return nil },
+	"fixed": fixed, "shortid": func(s string) string { return s[:min(12, len(s))] },
+}).Parse(pageText + cardText))
 
 // Write writes the page. Everything that comes from data is escaped.
 func Write(w io.Writer, d Data) error {
@@ -36,11 +38,27 @@ func Write(w io.Writer, d Data) error {
 		return err
 	}
 	return t.Funcs(template.FuncMap{
-		"t": v.say, "pick": v.pick, "money": v.money, "picture": v.picture, "family": v.family,
+		"t": v.say, "pick": v.pick, "money": v.money, "picture": v.picture, "family": v.family, "help": v.help, "sections": v.sections,
 	}).Execute(w, d)
 }
 
+func style() template.CSS { return template.CSS(pageStyle + cardStyle + chart.Style) }
+
 type view struct{ Data }
+
+// help is what would make a goal's model better, in the page's language.
+func (v view) help(card *CardPage) []block {
+	p := *card
+	p.Lang = v.Lang
+	return cardOf(p).help()
+}
+
+// sections are those of a goal's card, but for its verdict, which stands above it.
+func (v view) sections(card *CardPage) []section {
+	p := *card
+	p.Lang = v.Lang
+	return slices.DeleteFunc(cardOf(p).document().Sections, func(s section) bool { return s.ID == "verdict" })
+}
 
 func (v view) say(zh, en string) string { return v.Lang.Pick(zh, en) }
 func (v view) pick(t Text) string       { return v.Lang.Pick(t.ZH, t.EN) }

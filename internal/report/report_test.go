@@ -38,6 +38,8 @@ func sample(lang kequn.Lang) Data {
 		g.Gains = append(g.Gains, chart.Point{X: x, Y: math.Sqrt(x)})
 		g.Calib = append(g.Calib, CalibPoint{.6 * x, .58 * x, .1})
 	}
+	card := sampleCard(lang)
+	g.Card = &card
 	grid := &Grid{X: Text{"频次 →", "frequency →"}, Y: Text{"最近", "recency"}}
 	for i := 5; i > 0; i-- {
 		grid.Rows, grid.Cols = append(grid.Rows, string(rune('0'+i))), append(grid.Cols, string(rune('0'+6-i)))
