@@ -132,7 +132,7 @@ func TestFairnessByChance(t *testing.T) {
 	if f.Parity.Ratio < 0.8 || strings.Contains(f.En, "below the usual limit") || len(f.Proxies) > 0 || !slices.Equal(names(f), []string{"no", "yes"}) {
 		t.Errorf("%v %+v: %s", names(f), f.Parity, f.En)
 	}
-	if !strings.Contains(f.Zh, "“是”") {
+	if !strings.Contains(f.Zh, "“coin：是”") {
 		t.Error(f.Zh)
 	}
 	few := FairInput{Y: in.Y[:120], Score: in.Score[:120], Attribute: "coin", Group: coin.Slice(0, 120)}
@@ -253,8 +253,9 @@ func TestPeople(t *testing.T) {
 	for want, got := range map[string]string{
 		"<18 18–24 25–34 35–44 45–54 55–64 65+ unknown": numbers("客户年龄", ages...),
 		"<1950 1950–1964 1965–1974 1975–1989 1990+":     numbers("Year_Birth", years...),
-		"0 1 unknown": numbers("SeniorCitizen", 0, 1, 1, math.NaN()),
+		"no yes unknown": numbers("SeniorCitizen", 0, 1, 1, math.NaN()),
 		"<20000 20000–<26000 26000–<34000 34000–<48000 48000+": numbers("income", income...),
+		"1 2":     numbers("sex", 1, 2, 2),
 		"unknown": numbers("x", math.NaN()),
 	} {
 		if got != want {

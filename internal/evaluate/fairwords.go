@@ -23,7 +23,7 @@ func (f *fairness) words() Text {
 	case len(f.shown) == 0:
 		return Text{fmt.Sprintf("每个群体都不足 %d 行，无法比较。", leastPeople), fmt.Sprintf("no group has %d rows: nothing to compare.", leastPeople)}
 	case len(f.shown) == 1:
-		name := quoted(f.out.Groups[0].Group)
+		name := f.quoted(0)
 		return Text{fmt.Sprintf("只有%s这一个群体有至少 %d 行，没有可比的对象。", name.Zh, leastPeople), fmt.Sprintf("only the group %s has %d rows: nothing to compare it with.", name.En, leastPeople)}
 	}
 	say(f.selection())
@@ -35,39 +35,51 @@ func (f *fairness) words() Text {
 	return Text{strings.Join(zh, ""), strings.Join(en, " ")}
 }
 
-// pair is the groups with the lowest and the highest rate.
+// pair is two groups that differ in a rate.
 type pair struct {
 	low, high   int // position in out.Groups
 	lowR, highR float64
 	clear       bool // more than chance makes of so many comparisons, 95 times in 100
 }
 
-// between returns the pair of a rate. rows returns those that the rate of a group is over, nil for a group that does not take part.
-func (f *fairness) between(rows func(group int) []int32) (p pair, ok bool) {
-	p.low, p.high = -1, -1
-	counts, n := make([]metric.Count, len(f.out.Groups)), 0
+func (p pair) ratio() float64 { return p.lowR / p.highR }
+func (p pair) gap() float64   { return p.highR - p.lowR }
+
+// between returns the groups that lie furthest apart in a rate, of those that do so by more than chance if there are any. rows returns
+// the rows that a group's rate is over, nil for one that does not take part; worse tells whether a pair lies further apart than another.
+func (f *fairness) between(rows func(group int) []int32, worse func(a, b pair) bool) (p pair, ok bool) {
+	var at []int
+	var counts []metric.Count
 	for i := range f.out.Groups {
-		r := rows(i)
-		if r == nil {
-			continue
-		}
-		n++
-		counts[i] = f.count(r)
-		rate := counts[i].Rate()
-		if p.low < 0 || rate < p.lowR {
-			p.low, p.lowR = i, rate
-		}
-		if p.high < 0 || rate > p.highR {
-			p.high, p.highR = i, rate
+		if r := rows(i); r != nil {
+			at, counts = append(at, i), append(counts, f.count(r))
 		}
 	}
-	if n < 2 || p.low == p.high {
-		return p, false
+	n := len(at)
+	level := 1 - 0.05/max(1, float64(n*(n-1))/2)
+	for i := range at {
+		for k := range at {
+			q := pair{low: at[i], high: at[k], lowR: counts[i].Rate(), highR: counts[k].Rate()}
+			if i == k || q.lowR > q.highR || q.lowR == q.highR && i > k {
+				continue
+			}
+			q.clear = metric.NewcombeDifference(counts[k], counts[i], level).Low > 0
+			if !ok || q.clear && !p.clear || q.clear == p.clear && worse(q, p) {
+				p, ok = q, true
+			}
+		}
 	}
-	pairs := float64(n*(n-1)) / 2
-	p.clear = metric.NewcombeDifference(counts[p.high], counts[p.low], 1-0.05/pairs).Low > 0
-	return p, true
+	return p, ok
 }
+
+func byRatio(a, b pair) bool {
+	if x, y := a.ratio(), b.ratio(); x != y {
+		return x < y
+	}
+	return byGap(a, b)
+}
+
+func byGap(a, b pair) bool { return a.gap() > b.gap() }
 
 func (f *fairness) groupRows(i int) []int32 { return f.rows[f.shown[i]] }
 
@@ -88,12 +100,21 @@ func (f *fairness) answered(answer float64) func(int) []int32 {
 }
 
 func (f *fairness) names(p pair) (low, high Text) {
-	return quoted(f.out.Groups[p.low].Group), quoted(f.out.Groups[p.high].Group)
+	return f.quoted(p.low), f.quoted(p.high)
+}
+
+// quoted says a group within a sentence; a yes or no needs its question.
+func (f *fairness) quoted(i int) Text {
+	name := f.out.Groups[i].Group
+	if name == yesGroup || name == noGroup {
+		return Text{fmt.Sprintf("“%s：%s”", f.Attribute, GroupWord(name, kequn.Chinese)), fmt.Sprintf("%q", f.Attribute+": "+name)}
+	}
+	return quoted(name)
 }
 
 // selection says who is selected how often, and the four-fifths rule.
 func (f *fairness) selection() Text {
-	p, ok := f.between(f.groupRows)
+	p, ok := f.between(f.groupRows, byRatio)
 	if !ok || p.highR == 0 {
 		if f.out.Share == 0 {
 			return Text{"没有人达到门槛，无法比较。", "nobody reaches the threshold: nothing to compare."}
@@ -101,7 +122,7 @@ func (f *fairness) selection() Text {
 		return Text{"各群体被选中的机会相同。", "all groups are selected equally often."}
 	}
 	low, high := f.names(p)
-	ratio := p.lowR / p.highR
+	ratio := p.ratio()
 	zh := fmt.Sprintf("选出分数最高的 %s 时，%s被选中的机会是%s的 %.2f 倍（%s 对 %s）", percent(f.out.Share), low.Zh, high.Zh, ratio, percent(p.lowR), percent(p.highR))
 	en := fmt.Sprintf("when the best scored %s are selected, %s are selected %.2f times as often as %s (%s against %s)", percent(f.out.Share), low.En, ratio, high.En, percent(p.lowR), percent(p.highR))
 	if ratio < rarely {
@@ -110,7 +131,9 @@ func (f *fairness) selection() Text {
 	}
 	switch {
 	case !p.clear:
-		return Text{zh + "；人数不多，差别可能只是偶然。", en + "; with so few rows that may be chance."}
+		return Text{zh + "，差别可能只是偶然。", en + ", which may be chance."}
+	case ratio >= fourFifths && f.out.Parity != nil && f.out.Parity.Ratio < fourFifths:
+		return Text{zh + "；其他群体差得更多，但可能只是偶然。", en + "; other groups lie further apart, which may be chance."}
 	case ratio >= fourFifths:
 		return Text{zh + "，没有低于通行的五分之四。", en + ": not below the usual four fifths."}
 	}
@@ -127,14 +150,14 @@ func (f *fairness) reached() Text {
 	if !f.binary {
 		return Text{}
 	}
-	p, ok := f.between(f.answered(1))
+	p, ok := f.between(f.answered(1), byGap)
 	if !ok {
 		return Text{}
 	}
 	low, high := f.names(p)
-	points := 100 * (p.highR - p.lowR)
+	points := 100 * p.gap()
 	switch {
-	case p.highR-p.lowR < tellPoints:
+	case p.gap() < tellPoints:
 		return Text{fmt.Sprintf("真正会发生的人里，各群体被选到的比例相近（%s 到 %s）。", percent(p.lowR), percent(p.highR)),
 			fmt.Sprintf("Of those who did it, about as many are reached in every group (%s to %s).", percent(p.lowR), percent(p.highR))}
 	case !p.clear:
@@ -150,12 +173,12 @@ func (f *fairness) wronged() Text {
 	if !f.binary || f.out.Odds == nil || f.out.Equal != nil && f.out.Odds.Difference <= f.out.Equal.Difference {
 		return Text{}
 	}
-	p, ok := f.between(f.answered(0))
-	if !ok || !p.clear || p.highR-p.lowR < tellPoints {
+	p, ok := f.between(f.answered(0), byGap)
+	if !ok || !p.clear || p.gap() < tellPoints {
 		return Text{}
 	}
 	low, high := f.names(p)
-	points := 100 * (p.highR - p.lowR)
+	points := 100 * p.gap()
 	return Text{fmt.Sprintf("不会发生的人里，%s比%s多选了 %.0f 个百分点。", high.Zh, low.Zh, points),
 		fmt.Sprintf("Of those who did not, %.0f points more %s are selected than %s.", points, high.En, low.En)}
 }
@@ -186,15 +209,18 @@ func (f *fairness) promised() Text {
 	if !f.binary {
 		said, was = fmt.Sprintf("%.4g", *g.Predicted), fmt.Sprintf("%.4g", *g.Rate)
 	}
-	name := quoted(g.Group)
+	name := f.quoted(at)
 	if *g.Predicted > *g.Rate {
 		return Text{fmt.Sprintf("对%s预测偏高：平均 %s，实际 %s。", name.Zh, said, was), fmt.Sprintf("For %s scores promise too much: %s on average, and %s happened.", name.En, said, was)}
 	}
 	return Text{fmt.Sprintf("对%s预测偏低：平均 %s，实际 %s。", name.Zh, said, was), fmt.Sprintf("For %s scores promise too little: %s on average, and %s happened.", name.En, said, was)}
 }
 
-// namedProxies is the number of proxies that the verdict names.
-const namedProxies = 3
+// How many proxies, and groups without figures, the verdict names.
+const (
+	namedProxies = 3
+	mostNamed    = 5
+)
 
 // knowing says whether the model knows the attribute, by itself or through others.
 func (f *fairness) knowing() Text {
@@ -220,10 +246,10 @@ func (f *fairness) knowing() Text {
 func (f *fairness) leftOut() Text {
 	var t Text
 	if f.small > 0 {
-		zh, en := make([]string, len(f.out.TooSmall)), make([]string, len(f.out.TooSmall))
-		for i, n := range f.out.TooSmall {
+		var zh, en []string
+		for _, n := range f.out.TooSmall[:min(len(f.out.TooSmall), mostNamed)] {
 			q := quoted(n)
-			zh[i], en[i] = q.Zh, q.En
+			zh, en = append(zh, q.Zh), append(en, q.En)
 		}
 		if len(zh) == 0 {
 			return Text{fmt.Sprintf("另有 %d 个群体各不足 %d 行，未作比较。", f.small, leastPeople), fmt.Sprintf("Not compared: %d groups of fewer than %d rows each.", f.small, leastPeople)}
@@ -242,15 +268,23 @@ func (f *fairness) leftOut() Text {
 		return t
 	}
 	var zh, en []string
-	for _, g := range f.out.Groups {
-		if g.TPR == nil {
-			q := quoted(g.Group)
+	n := 0
+	for i, g := range f.out.Groups {
+		if g.TPR != nil {
+			continue
+		}
+		if n++; n <= mostNamed {
+			q := f.quoted(i)
 			zh, en = append(zh, q.Zh), append(en, q.En)
 		}
 	}
-	if len(zh) > 0 {
-		t.Zh += fmt.Sprintf("会发生的不足 %d 行、不比较选到比例的群体：%s。", leastAnswers, strings.Join(zh, "、"))
-		t.En = strings.TrimSpace(t.En + fmt.Sprintf(" With fewer than %d who did it, so no share reached: %s.", leastAnswers, strings.Join(en, ", ")))
+	if n > 0 {
+		t.Zh += fmt.Sprintf("会发生的不足 %d 行、不比较选到比例的群体：%s", leastAnswers, strings.Join(zh, "、"))
+		t.En = strings.TrimSpace(t.En + fmt.Sprintf(" With fewer than %d who did it, so no share reached: %s", leastAnswers, strings.Join(en, ", ")))
+		if n > mostNamed {
+			t.Zh, t.En = t.Zh+fmt.Sprintf("等 %d 个", n), t.En+fmt.Sprintf(" and %d more", n-mostNamed)
+		}
+		t.Zh, t.En = t.Zh+"。", t.En+"."
 	}
 	return t
 }

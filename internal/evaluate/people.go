@@ -132,7 +132,10 @@ func byNumber(v []float64, attribute string) people {
 	if len(values) <= fewValues {
 		slices.Sort(values)
 		var p people
-		for _, x := range values {
+		if slices.Equal(values, []float64{0, 1}) {
+			p.name = []string{noGroup, yesGroup}
+		}
+		for _, x := range values[len(p.name):] {
 			p.name = append(p.name, strconv.FormatFloat(x, 'g', -1, 64))
 		}
 		p.of = make([]int32, len(v))

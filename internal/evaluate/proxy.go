@@ -130,6 +130,10 @@ func (f *fairness) proxy(c *table.Column, group []int32, told []int, hash []uint
 		p.Share = f.Weight(c.Name)
 	}
 	name := quoted(f.people.name[at])
+	if best >= 0.995 {
+		p.Text = Text{fmt.Sprintf("几乎只看这一列就能认出%s。", name.Zh), fmt.Sprintf("this column alone nearly always tells %s.", name.En)}
+		return p
+	}
 	p.Text = Text{
 		fmt.Sprintf("%s和别的人各一位，只看这一列，100 次有 %.0f 次能认对。", name.Zh, 100*best),
 		fmt.Sprintf("of one %s and one other, this column alone tells which is which %.0f times in 100.", name.En, 100*best),

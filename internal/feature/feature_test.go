@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -309,6 +310,27 @@ func TestSentence(t *testing.T) {
 		}
 		if got := feature.Sentence(f, test.value, test.text, kequn.English); got != test.en {
 			t.Errorf("%s: %q, want %q", test.name, got, test.en)
+		}
+	}
+}
+
+// Sensitive attributes are found whether they may be features or not; one that the plan allows is a feature like any other.
+func TestSensitiveAttributes(t *testing.T) {
+	rows := toyShop(60, 500)
+	for _, allow := range []bool{false, true} {
+		rows[0].Dataset.Columns[1].Allow = allow // gender
+		m := enginetest.NewMemory(2, rows...)
+		var got []string
+		for _, f := range feature.Attributes(m.Datasets()) {
+			got = append(got, f.Name+" of "+f.Sources[0])
+		}
+		if want := []string{"gender of customers.gender", "age of customers.birth_date"}; !slices.Equal(got, want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+		for _, f := range automatic(t, m, day(480)) {
+			if f.Name == "gender" && f.Sensitive == allow || f.Name == "age" && !f.Sensitive {
+				t.Errorf("%s: sensitive %v, allowed %v", f.Name, f.Sensitive, allow)
+			}
 		}
 	}
 }
