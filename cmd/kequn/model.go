@@ -88,7 +88,7 @@ func (a *app) modelExportCommand() *cobra.Command {
 		Long: `Writes a model for other programs: onnx for onnxruntime and all that reads ONNX; sql for a database, as one SELECT with a column score;
 kqm for another kequn (of a goal).
 
-ONNX: linear, tree, rulelist, forest, extra, gbdt in all its kinds, and blends of these with their calibration. One input of shape
+ONNX: linear, tree, rulelist, additive, forest, extra, gbdt in all its kinds, and blends of these with their calibration. One input of shape
 (rows, 1) per column: float64 with NaN for missing, texts with "" for missing.
 SQL: linear, tree, rulelist, gbdt of at most 2,000 questions in all, and blends of these. Missing values are NULL, times are seconds
 since 1970.

@@ -125,11 +125,10 @@ func (g *Graph) picks(v Value, from, n int) Value {
 
 // Place returns how many borders, rising, are below each x, (rows, 1), as whole numbers; missing for NaN.
 func (g *Graph) Place(x Value, borders []float64, missing int64) Value {
-	place := g.wholes(0)
-	if len(borders) > 0 {
-		place = g.whole(g.Trees(x, steps(borders)))
+	if len(borders) == 0 {
+		return g.IfMissing(x, g.wholes(missing), g.wholes(0))
 	}
-	return g.IfMissing(x, g.wholes(missing), place)
+	return g.IfMissing(x, g.wholes(missing), g.whole(g.Trees(x, steps(borders))))
 }
 
 // LookupWhole returns the entry of a list that each code, (rows, 1), names.

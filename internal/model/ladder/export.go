@@ -162,3 +162,10 @@ func calibrationSQL(q *model.Query, k metric.Calibration, p model.SQLValue) mode
 	}
 	return p
 }
+
+// WithCalibration returns the choice with another calibration of the whole.
+func (c *Choice) WithCalibration(k metric.Calibration) *Choice {
+	other := *c
+	other.calibration = k
+	return &other
+}
