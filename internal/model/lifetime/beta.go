@@ -22,38 +22,62 @@ type betaGeometric struct {
 
 func (m betaGeometric) nParams() int { return 4 }
 
-// derive fills the tables of one evaluation. rising[x] = log Γ(r+kx)/Γ(r); stay[n] = log B(a, b+n)/B(a, b). Sums of logarithms lose no digits
-// however large r, a and b are, unlike differences of log Γ.
-func (m betaGeometric) tables(r, a, b float64, most int) (rising, dRising, stay, dStayA, dStayB []float64) {
-	rising, dRising = make([]float64, most+1), make([]float64, most+1)
-	s, d := 0.0, 0.0
-	for x := 1; x <= most; x++ {
-		for i := (x - 1) * m.k; i < x*m.k; i++ {
-			s += math.Log(r + float64(i))
-			d += 1 / (r + float64(i))
+// rising returns log Γ(r+k·x)/Γ(r) of each different x, and its derivative by r. Short stretches are sums of logarithms, which lose no digits however
+// large r is, unlike differences of log Γ.
+func rising(r float64, k int, unique []int) (value, slope []float64) {
+	value, slope = make([]float64, len(unique)), make([]float64, len(unique))
+	s, d, at := 0.0, 0.0, 0
+	for i, x := range unique {
+		if x*k-at > longStretch {
+			from, length := r+float64(at), float64(x*k-at)
+			s += logRising(from, length)
+			d += digamma(from+length) - digamma(from)
+			at = x * k
 		}
-		rising[x], dRising[x] = s, d
+		for ; at < x*k; at++ {
+			s += math.Log(r + float64(at))
+			d += 1 / (r + float64(at))
+		}
+		value[i], slope[i] = s, d
 	}
-	n := most + m.zero
-	stay, dStayA, dStayB = make([]float64, n+1), make([]float64, n+1), make([]float64, n+1)
-	s, da, db := 0.0, 0.0, 0.0
-	for i := range n {
-		bi := b + float64(i)
-		s -= math.Log1p(a / bi)
-		da -= 1 / (a + bi)
-		db += a / (bi * (a + bi))
-		stay[i+1], dStayA[i+1], dStayB[i+1] = s, da, db
-	}
-	return rising, dRising, stay, dStayA, dStayB
+	return value, slope
 }
+
+// staying returns log B(a, b+n)/B(a, b), n = x + zero, of each different x, and its derivatives by a and b.
+func staying(a, b float64, zero int, unique []int) (value, byA, byB []float64) {
+	value, byA, byB = make([]float64, len(unique)), make([]float64, len(unique)), make([]float64, len(unique))
+	s, da, db, at := 0.0, 0.0, 0.0, 0
+	for i, x := range unique {
+		if n := x + zero; n-at > longStretch {
+			from, length := b+float64(at), float64(n-at)
+			s += logRising(from, length) - logRising(a+from, length)
+			lost := digamma(a+from+length) - digamma(a+from)
+			da -= lost
+			db += digamma(from+length) - digamma(from) - lost
+			at = n
+		}
+		for ; at < x+zero; at++ {
+			bi := b + float64(at)
+			s -= math.Log1p(a / bi)
+			da -= 1 / (a + bi)
+			db += a / (bi * (a + bi))
+		}
+		value[i], byA[i], byB[i] = s, da, db
+	}
+	return value, byA, byB
+}
+
+// longStretch is from how many terms on a sum is taken as a difference of log Γ.
+const longStretch = 1000
 
 // likelihood returns Σ log L and its gradient in the logarithms of r, α, a, b.
 func (m betaGeometric) likelihood(theta []float64, g *groups, threads int) (float64, []float64) {
 	r, alpha, a, b := theta[0], theta[1], theta[2], theta[3]
-	rising, dRising, stay, dStayA, dStayB := m.tables(r, a, b, g.most)
+	up, dUp := rising(r, m.k, g.unique)
+	stay, dStayA, dStayB := staying(a, b, m.zero, g.unique)
 	sum := kernel.Reduce(len(g.x), threads, 2048, func(lo, hi int) (s [5]float64) {
 		for i := lo; i < hi; i++ {
-			w, x, tx, t := g.weight[i], int(g.x[i]), g.recency[i], g.age[i]
+			w, kind, x, tx, t := g.weight[i], g.kind[i], int(g.x[i]), g.recency[i], g.age[i]
 			big, n, end := r+float64(m.k*x), x+m.zero, alpha+t
 			q := (t - tx) / end
 			s2, term, inner, s2R, s2Alpha := 1.0, 1.0, 0.0, 0.0, 0.0
@@ -67,8 +91,8 @@ func (m betaGeometric) likelihood(theta []float64, g *groups, threads int) (floa
 			}
 			logAlive := math.Log(s2)
 			logAge := math.Log1p(t / alpha)
-			ll := rising[x] - r*logAge - float64(m.k*x)*math.Log(end) + stay[n]
-			dr, dAlpha, da, db := dRising[x]-logAge, r*t/(alpha*end)-float64(m.k*x)/end, dStayA[n], dStayB[n]
+			ll := up[kind] - r*logAge - float64(m.k*x)*math.Log(end) + stay[kind]
+			dr, dAlpha, da, db := dUp[kind]-logAge, r*t/(alpha*end)-float64(m.k*x)/end, dStayA[kind], dStayB[kind]
 			left := 0.0
 			if n > 0 {
 				before := b + float64(n-1)

@@ -116,7 +116,7 @@ func TestParetoInManyDigits(t *testing.T) {
 	g, _ := readGolden(t)
 	for _, c := range g.Pareto {
 		s := Summary{Repeats: int(c.Case[4]), Recency: c.Case[5], Age: c.Case[6]}
-		one := &groups{x: []int32{int32(s.Repeats)}, recency: []float64{s.Recency}, age: []float64{s.Age}, weight: []float64{1}, scale: 1, most: s.Repeats}
+		one := &groups{x: []int32{int32(s.Repeats)}, recency: []float64{s.Recency}, age: []float64{s.Age}, weight: []float64{1}, scale: 1, kind: []int32{0}, unique: []int{s.Repeats}}
 		ll, _ := paretoNBD{}.likelihood(c.Case[:4], one, 1)
 		var st state
 		paretoNBD{}.state(c.Case[:4], s, &st)

@@ -15,7 +15,8 @@ type groups struct {
 	weight    []float64
 	scale     float64
 	customers float64
-	most      int     // the largest x
+	kind      []int32 // index into unique
+	unique    []int   // the different x, rising
 	repeats   float64 // Σ x
 	logGaps   float64 // Σ log(gap), gaps scaled too
 	gaps      bool    // whether anybody's gaps are known
@@ -51,7 +52,7 @@ func group(all []Summary) *groups {
 		g.recency = append(g.recency, s.Recency)
 		g.age = append(g.age, s.Age)
 		g.weight = append(g.weight, 1)
-		g.most = max(g.most, s.Repeats)
+		g.mark(s.Repeats)
 	}
 	g.customers = float64(len(all))
 	g.scale = age / max(g.customers, 1)
@@ -66,6 +67,14 @@ func group(all []Summary) *groups {
 	return g
 }
 
+// mark notes the x of the group just added.
+func (g *groups) mark(x int) {
+	if n := len(g.unique); n == 0 || g.unique[n-1] != x {
+		g.unique = append(g.unique, x)
+	}
+	g.kind = append(g.kind, int32(len(g.unique)-1))
+}
+
 // thin returns about one of every n different summaries: enough to find where the full likelihood's search should start.
 func (g *groups) thin(n int) *groups {
 	t := &groups{scale: g.scale}
@@ -76,7 +85,7 @@ func (g *groups) thin(n int) *groups {
 		t.weight = append(t.weight, g.weight[i])
 		t.customers += g.weight[i]
 		t.repeats += g.weight[i] * float64(g.x[i])
-		t.most = max(t.most, int(g.x[i]))
+		t.mark(int(g.x[i]))
 	}
 	return t
 }

@@ -75,13 +75,13 @@ func left(r, alpha, s, beta, big, tx, t float64, grad *[4]float64) float64 {
 // likelihood returns Σ log L and its gradient in the logarithms of r, α, s, β.
 func (paretoNBD) likelihood(theta []float64, g *groups, threads int) (float64, []float64) {
 	r, alpha, s, beta := theta[0], theta[1], theta[2], theta[3]
-	rising, dRising, _, _, _ := betaGeometric{k: 1}.tables(r, 1, 1, g.most)
+	up, dUp := rising(r, 1, g.unique)
 	sum := kernel.Reduce(len(g.x), threads, 512, func(lo, hi int) (acc [5]float64) {
 		for i := lo; i < hi; i++ {
 			w, x, tx, t := g.weight[i], float64(g.x[i]), g.recency[i], g.age[i]
 			la, lb := math.Log1p(t/alpha), math.Log1p(t/beta)
-			ll := rising[g.x[i]] - r*la - x*math.Log(alpha+t) - s*lb
-			dr, dAlpha, ds, dBeta := dRising[g.x[i]]-la, r*t/(alpha*(alpha+t))-x/(alpha+t), -lb, s*t/(beta*(beta+t))
+			ll := up[g.kind[i]] - r*la - x*math.Log(alpha+t) - s*lb
+			dr, dAlpha, ds, dBeta := dUp[g.kind[i]]-la, r*t/(alpha*(alpha+t))-x/(alpha+t), -lb, s*t/(beta*(beta+t))
 			var d [4]float64
 			if logD := left(r, alpha, s, beta, r+x, tx, t, &d); !math.IsInf(logD, -1) {
 				all := logSum(0, logD)
