@@ -12,6 +12,7 @@ import (
 )
 
 const (
+	fewEffects  = 3   // columns whose curves are found in any case
 	mostCells   = 20  // of a number
 	cellRows    = 25  // rows of a cell on average at least
 	mostLevels  = 20  // of a category: those with the most rows
@@ -25,8 +26,9 @@ func (q *Question) effects(ctx context.Context, s *sample, g *Global) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range g.important() {
-		if len(g.Effects) == mostEffects {
+	for i, name := range g.important() {
+		// Of columns that matter no more than chance would have it, a few stand for all.
+		if len(g.Effects) == mostEffects || i >= fewEffects && len(g.Effects) >= fewEffects && g.doubtful(name) {
 			break
 		}
 		if err := ctx.Err(); err != nil {
@@ -46,6 +48,16 @@ func (q *Question) effects(ctx context.Context, s *sample, g *Global) error {
 		g.miss("各列的影响曲线：没有一列影响分数", "effects of columns: no column changes the score")
 	}
 	return nil
+}
+
+// doubtful tells whether shuffling the column raised the loss by less than two standard errors.
+func (g *Global) doubtful(column string) bool {
+	for _, w := range g.Permutation {
+		if w.Column == column {
+			return w.Loss <= 2*w.SE
+		}
+	}
+	return len(g.Permutation) > 0
 }
 
 // effectOf returns the accumulated local effects of column col on the margin over the rows of x, whose columns are those of the model,
@@ -236,21 +248,44 @@ func (l *local) lay(missing []int32, at []int, none []float64, total float64, sc
 	return nil
 }
 
-// borders returns at most 21 values that occur, with about equal weight between them, the least and the greatest among them.
+// borders returns at most 21 values that occur, the least and the greatest among them: all values where they are few (those of hardly any
+// rows are in a cell with the next), else such with about equal weight between them.
 func borders(v, w []float64) []float64 {
 	cells := min(mostCells, len(v)/cellRows)
 	if cells < 1 {
 		return nil
 	}
-	q := make([]float64, cells+1)
-	for i := range q {
-		q[i] = float64(i) / float64(cells)
+	order := kernel.Argsort(v)
+	var all []float64
+	rows, distinct := 0, 0
+	for i, r := range order {
+		rows++
+		if i+1 < len(order) && v[order[i+1]] == v[r] {
+			continue
+		}
+		if distinct++; distinct > mostCells+1 {
+			break
+		}
+		switch {
+		case len(all) == 0 || rows >= levelRows:
+			all, rows = append(all, v[r]), 0
+		case i+1 == len(order) && len(all) > 1: // the last few are in a cell with those before
+			all[len(all)-1] = v[r]
+		case i+1 == len(order):
+			all = append(all, v[r])
+		}
 	}
-	b := kernel.WeightedQuantiles(v, w, q)
-	for i := range b { // infinite values are no place on an axis
-		b[i] = min(max(b[i], -math.MaxFloat64), math.MaxFloat64)
+	if distinct > mostCells+1 {
+		q := make([]float64, cells+1)
+		for i := range q {
+			q[i] = float64(i) / float64(cells)
+		}
+		all = kernel.WeightedQuantiles(v, w, q)
 	}
-	return slices.Compact(b)
+	for i := range all { // infinite values are no place on an axis
+		all[i] = min(max(all[i], -math.MaxFloat64), math.MaxFloat64)
+	}
+	return slices.Compact(all)
 }
 
 func (l *local) levels(c *table.Column, seed uint64) error {

@@ -11,13 +11,12 @@ import (
 	"kequn/internal/kernel"
 	"kequn/internal/metric"
 	"kequn/internal/model"
-	"kequn/internal/table"
 )
 
 // fewerSizes are the numbers of columns that smaller models are given; the last fit has all.
 var fewerSizes = []int{1, 2, 3, 5, 8, 12, 20}
 
-// fewer trains the family again on its best columns: on 1, 2, 3, 5, 8, 12 and 20 of them, and on all, on the same rows (at most 20,000
+// fewer trains the family again on its best columns: on 1, 2, 3, 5, 8, 12 and 20 of them, and on all, on the same rows (at most FitRows
 // of the training rows), so that what fewer columns give up is a difference of like and like.
 func (q *Question) fewer(ctx context.Context, s *sample, g *Global) error {
 	if q.Learner.Learner == nil || q.Train == nil {
@@ -28,18 +27,13 @@ func (q *Question) fewer(ctx context.Context, s *sample, g *Global) error {
 		return nil
 	}
 	best := g.important()
-	var all []string
-	for _, c := range q.Model.Header().Columns {
-		if q.Train.Column(c.Name) != nil {
-			all = append(all, c.Name)
-		}
-	}
+	all := q.inputs().Names()
 	best = slices.DeleteFunc(best, func(name string) bool { return !slices.Contains(all, name) })
 	if len(best) == 0 || len(all) < 2 {
 		g.miss("更少的列：模型只有一列", "fewer columns: the model has one column only")
 		return nil
 	}
-	x, y, w := someRows(q.Train, q.TrainY, q.TrainW, q.Seed, mostFitRows)
+	x, y, w := someRows(q.inputs(), q.TrainY, q.TrainW, q.Seed, q.FitRows)
 	fit := func(names []string) ([]float64, float64, error) {
 		some, err := x.Select(names...)
 		if err != nil {
@@ -133,15 +127,8 @@ func (q *Question) path(ctx context.Context, s *sample, g *Global) error {
 		g.missSkill("惩罚路径", "the path of penalties")
 		return nil
 	}
-	x, y, w := someRows(q.Train, q.TrainY, q.TrainW, q.Seed, mostPathRows)
-	// Columns that the model was not given (ids, leaks) are none of its path.
-	some := &table.Table{}
-	for _, c := range q.Model.Header().Columns {
-		if col := x.Column(c.Name); col != nil {
-			some.Columns = append(some.Columns, col)
-		}
-	}
-	steps, err := q.Path.Path(ctx, some, y, w, mostSteps)
+	x, y, w := someRows(q.inputs(), q.TrainY, q.TrainW, q.Seed, min(q.FitRows, mostPathRows))
+	steps, err := q.Path.Path(ctx, x, y, w, mostSteps)
 	if err != nil {
 		return err
 	}
@@ -190,17 +177,8 @@ func (q *Question) ownErrors(ctx context.Context, _ *sample, g *Global) error {
 		return nil
 	}
 	n := q.Train.NRows()
-	m := min(n, ownRows)
-	var names []string
-	for _, c := range q.Model.Header().Columns {
-		if q.Train.Column(c.Name) != nil {
-			names = append(names, c.Name)
-		}
-	}
-	x, err := q.Train.Select(names...)
-	if err != nil {
-		return err
-	}
+	m := min(n, ownRows, q.FitRows)
+	x := q.inputs()
 	share := make([][]float64, len(g.Own)) // per column, of each refit
 	for r := range ownRefits {
 		if q.Left != nil && !q.Left() {

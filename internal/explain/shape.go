@@ -15,8 +15,8 @@ const ripple = 0.1
 // flatShare is the share of rows that a stretch without change must hold to be mentioned.
 const flatShare = 0.2
 
-// littleSwing is the swing of log-odds below which a column hardly changes the score: 5 % of the odds.
-const littleSwing = 0.05
+// littleSwing is the swing of log-odds below which a column hardly changes the score: 10 % of the odds.
+const littleSwing = 0.1
 
 // describe says what a curve does: "rises until 40, then flat; odds change up to 3.2 times". The column is as it was read, so that dates are
 // printed as dates; it may be nil.
@@ -181,7 +181,7 @@ func monotone(p []EffectPoint, little float64, print func(float64) string) (Text
 	whole := share(0, n)
 	flatHead, flatTail := from > 0 && share(0, from+1) >= flatShare*whole, to < n-1 && share(to+1, n) >= flatShare*whole
 	switch {
-	case from >= to: // one step
+	case from+1 >= to: // one step
 		at := print(p[min(from, n-1)].At)
 		return Text{"超过 " + at + " 后上升一级", "one step up above " + at}, true
 	case flatHead && flatTail:
@@ -189,7 +189,7 @@ func monotone(p []EffectPoint, little float64, print func(float64) string) (Text
 	case flatTail:
 		return Text{"上升到 " + print(p[to].At) + " 后平稳", "rises until " + print(p[to].At) + ", then flat"}, true
 	case flatHead:
-		return Text{"到 " + print(p[from].At) + " 前平稳，之后上升", "flat until " + print(p[from].At) + ", then rises"}, true
+		return Text{print(p[from].At) + " 以内平稳，之后上升", "flat until " + print(p[from].At) + ", then rises"}, true
 	}
 	return Text{"越大越高", "rises throughout"}, true
 }

@@ -29,7 +29,7 @@ func (q *Question) rules(ctx context.Context, s *sample, g *Global) (err error) 
 	return err
 }
 
-// surrogate fits a learner of readable models to the margin that the model gives training rows (at most 20,000), as to an amount, and
+// surrogate fits a learner of readable models to the margin that the model gives training rows (at most FitRows), as to an amount, and
 // says how near it comes to the model on judged rows.
 //
 // Rules say the score that a margin stands for.
@@ -40,7 +40,7 @@ func (q *Question) surrogate(ctx context.Context, s *sample, g *Global, kind str
 	if limited, err := model.With(l, limit, most); err == nil {
 		l = limited
 	}
-	x, y, w := someRows(q.Train, q.TrainY, q.TrainW, q.Seed, mostFitRows)
+	x, y, w := someRows(q.inputs(), q.TrainY, q.TrainW, q.Seed, q.FitRows)
 	target, err := imitated(q.Model, x)
 	if err != nil {
 		return nil, err
@@ -89,12 +89,27 @@ func (q *Question) surrogate(ctx context.Context, s *sample, g *Global, kind str
 	return out, nil
 }
 
-// imitated returns what a stand-in imitates: the margin, and of amounts the value itself.
+// imitated returns what a stand-in imitates: the margin, and of amounts the value itself. Where the score is no longer what the margin says,
+// because it was blended or calibrated, it is the score's log-odds, within 1 in 10,000, so that rules speak of what people see.
 func imitated(m model.Model, x *table.Table) ([]float64, error) {
-	if m.Header().Task == kequn.Regression {
-		return m.Predict(x)
+	p, err := m.Predict(x)
+	if err != nil || m.Header().Task == kequn.Regression {
+		return p, err
 	}
-	return margins(m, x)
+	v, err := margins(m, x)
+	if err != nil {
+		return nil, err
+	}
+	same := true
+	for i, s := range p {
+		same = same && math.Abs(s-1/(1+math.Exp(-v[i]))) < 1e-6
+	}
+	if !same {
+		for i, s := range p {
+			v[i] = logOdds(min(max(s, 1e-4), 1-1e-4))
+		}
+	}
+	return v, nil
 }
 
 // rulesOf prints a stand-in's rules in people's words.

@@ -95,7 +95,7 @@ func (e *Ensemble) Attribute(x *table.Table, out, threads int) (base float64, ph
 const (
 	maxTurn      = 64      // trees prepared at once
 	maxTurnNodes = 1 << 12 // and their nodes, at about 1 kB each
-	maxTurnCells = 1 << 22 // and the numbers in their tables: 32 MB
+	maxTurnCells = 1 << 23 // and the numbers in their tables: 64 MB
 	shapGroups   = 8       // groups of 64 rows per task
 )
 
