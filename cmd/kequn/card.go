@@ -92,7 +92,7 @@ func (a *app) goalCard(p *pipeline.Prediction, s *pipeline.Shop) report.CardPage
 	return report.CardPage{
 		Lang: a.language(), Title: p.Name + " · " + pipeline.Question(p.Goal, a.language()), Program: kequn.Version, Created: time.Now().Format("2006-01-02 15:04"),
 		Data: s.Name(), DataHash: p.DataHash, Window: windowOf(p, a.language()), Seed: s.Seed, Card: p.Card, Why: p.Reasons,
-		WhyChosen: g.Why, Rungs: g.Rungs, Leaks: g.Notes, Notes: p.Notes, Words: wordsOf(p),
+		WhyChosen: g.Why, Rungs: g.Rungs, Leaks: leaksOf(p), Notes: p.Notes, Words: wordsOf(p),
 	}
 }
 

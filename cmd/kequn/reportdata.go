@@ -111,13 +111,26 @@ func goalOf(p *pipeline.Prediction) report.Goal {
 	for _, d := range p.Drivers {
 		g.Drivers = append(g.Drivers, report.Driver{Text: report.Text{ZH: d.TextZH, EN: d.TextEN}, Share: d.Share, Kind: string(d.Kind)})
 	}
-	for _, l := range p.Leaks {
-		g.Notes = append(g.Notes, report.Text{ZH: "疑似泄漏 " + l.Column + "：" + l.EvidenceZH + leftOut(l, "（已不用于训练）"), EN: "May be a leak: " + l.Column + ": " + l.EvidenceEN + leftOut(l, " (left out of training)")})
+	for _, l := range leaksOf(p) {
+		g.Notes = append(g.Notes, report.Text{ZH: "疑似泄漏 " + l.ZH, EN: "May be a leak: " + l.EN})
 	}
 	if p.SameTime {
 		g.Notes = append(g.Notes, report.Text{ZH: "历史不足以在更晚的时间评判，改在其他客户上评判。", EN: "History is too short to judge on later time: judged on other customers."})
 	}
+	if p.Card != nil {
+		g.Card = &report.CardPage{Title: p.Name, Program: kequn.Version, DataHash: p.DataHash, Card: p.Card, Why: p.Reasons, WhyChosen: g.Why, Rungs: g.Rungs,
+			Leaks: leaksOf(p), Notes: p.Notes, Words: wordsOf(p)}
+	}
 	return g
+}
+
+// leaksOf says which columns seem to know the outcome.
+func leaksOf(p *pipeline.Prediction) []report.Text {
+	var out []report.Text
+	for _, l := range p.Leaks {
+		out = append(out, report.Text{ZH: l.Column + "：" + l.EvidenceZH + leftOut(l, "（已不用于训练）"), EN: l.Column + ": " + l.EvidenceEN + leftOut(l, " (left out of training)")})
+	}
+	return out
 }
 
 // leftOut returns the words if a suspect was left out of training.

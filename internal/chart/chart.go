@@ -101,7 +101,7 @@ func (l Line) SVG() string {
 
 // rug draws where the rows are: along the x axis, the higher the denser.
 func (l Line) rug(b *strings.Builder, x, y scale) {
-	const high = 16.0
+	const high = 13.0
 	densest := 0.0
 	for _, r := range l.Rug {
 		if d := r.Share / math.Abs(x.at(r.To)-x.at(r.From)); finite(d) {

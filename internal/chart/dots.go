@@ -60,7 +60,7 @@ func (d Dots) SVG() string {
 	for _, m := range d.Marks {
 		values = append(values, m.X)
 	}
-	labels, words = math.Min(labels+2, wide*.36), math.Min(words, wide*.3)
+	labels, words = math.Min(labels+2, wide*.4), math.Min(words, wide*.3)
 	x := scaleOf(d.X, values, labels+gap+8, wide-words-gap-8)
 	y := 6.0
 	var keys strings.Builder

@@ -54,7 +54,7 @@ func (v cardView) groupsFigure() (block, bool) {
 	d := chart.Dots{Title: title, Width: halfWidth, X: chart.Axis{Label: v.skill()},
 		Keys: []chart.DotKey{{Name: v.say("训练时见过同类", "others of the group seen"), Color: 8, Hollow: true}, {Name: v.say("整组没见过", "group never seen"), Color: 1}}}
 	for _, x := range groups {
-		name := v.column(x.Column) + " = " + x.Group
+		name := labelled(v.column(x.Column), x.Group)
 		t.row(name, integer(x.Rows), some(x.Unseen), some(x.Seen), margin95(x.SE))
 		row := chart.DotRow{Label: name, Joined: true, Text: integer(x.Rows)}
 		if x.Seen != nil && finite(*x.Seen) {

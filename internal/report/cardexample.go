@@ -42,7 +42,7 @@ func (v cardView) example(e Example) []block {
 		}
 		label := v.column(r.Column)
 		if r.Value != "" {
-			label += " = " + r.Value
+			label = labelled(label, r.Value)
 		}
 		said := v.say(r.Zh, r.En)
 		if said == "" {

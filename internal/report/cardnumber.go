@@ -87,6 +87,16 @@ func minus(s string) string { return strings.Replace(s, "-", "−", 1) }
 // plain writes any amount.
 func plain(v float64) string { return minus(chart.Short(v)) }
 
+// labelled writes "name = value" for beside a picture: where it is long the name is cut, for the value tells rows apart.
+func labelled(name, value string) string {
+	const most, least = 24, 8
+	n, v := []rune(name), []rune(value)
+	if room := max(most-len(v), least); len(n) > room {
+		name = string(n[:room-1]) + "…"
+	}
+	return name + " = " + value
+}
+
 // exact writes a number with all its figures, as parameters need.
 func exact(v float64) string {
 	if !finite(v) {

@@ -129,7 +129,7 @@ func (v cardView) variation(x evaluate.Variation) string {
 	case "rows":
 		return v.sayf("另抽的行 %s", "other rows %s", plain(x.Value))
 	}
-	return v.parameter(x.What) + " = " + plain(x.Value)
+	return labelled(v.parameter(x.What), plain(x.Value))
 }
 
 // moved sums the seeds up: how little or much a reader's list would change.
@@ -164,15 +164,15 @@ func (v cardView) parameter(name string) string {
 
 var parameters = map[string]Text{
 	"trees":         {"树的棵数", "trees"},
-	"leaves":        {"每棵树的叶子", "leaves of a tree"},
+	"leaves":        {"每棵树的叶子", "leaves"},
 	"max_leaves":    {"最多叶子", "most leaves"},
 	"rate":          {"学习率", "learning rate"},
 	"bins":          {"分箱数", "bins"},
 	"depth":         {"深度", "depth"},
 	"max_depth":     {"最大深度", "greatest depth"},
-	"min_rows":      {"叶子最少行数", "least rows of a leaf"},
-	"min_leaf":      {"叶子最少行数", "least rows of a leaf"},
-	"min_leaf_rows": {"叶子最少行数", "least rows of a leaf"},
+	"min_rows":      {"叶子最少行数", "rows of a leaf"},
+	"min_leaf":      {"叶子最少行数", "rows of a leaf"},
+	"min_leaf_rows": {"叶子最少行数", "rows of a leaf"},
 	"l1":            {"L1 惩罚", "L1 penalty"},
 	"l2":            {"L2 惩罚", "L2 penalty"},
 	"column_share":  {"每棵树用的列", "share of columns"},

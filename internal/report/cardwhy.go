@@ -360,11 +360,16 @@ func (v cardView) simplified() []block {
 }
 
 func (v cardView) columns(names []string) string {
-	said := make([]string, len(names))
-	for i, n := range names {
-		said[i] = v.column(n)
+	const most = 10
+	var said []string
+	for _, n := range names[:min(most, len(names))] {
+		said = append(said, v.column(n))
 	}
-	return strings.Join(said, v.say("、", ", "))
+	out := strings.Join(said, v.say("、", ", "))
+	if more := len(names) - most; more > 0 {
+		out += v.sayf("等 %[1]d 列", " and %[2]d more", len(names), more)
+	}
+	return out
 }
 
 func (v cardView) fewerFigure() (block, bool) {
