@@ -28,8 +28,11 @@ func (q *Question) effects(ctx context.Context, s *sample, g *Global) error {
 	}
 	for i, name := range g.important() {
 		// Of columns that matter no more than chance would have it, a few stand for all.
-		if len(g.Effects) == mostEffects || i >= fewEffects && len(g.Effects) >= fewEffects && g.doubtful(name) {
+		if len(g.Effects) == mostEffects {
 			break
+		}
+		if i >= fewEffects && g.doubtful(name) {
+			continue
 		}
 		if err := ctx.Err(); err != nil {
 			return err
@@ -50,11 +53,11 @@ func (q *Question) effects(ctx context.Context, s *sample, g *Global) error {
 	return nil
 }
 
-// doubtful tells whether shuffling the column raised the loss by less than two standard errors.
+// doubtful tells whether shuffling the column raised the loss by no more than its standard error.
 func (g *Global) doubtful(column string) bool {
 	for _, w := range g.Permutation {
 		if w.Column == column {
-			return w.Loss <= 2*w.SE
+			return w.Loss <= w.SE
 		}
 	}
 	return len(g.Permutation) > 0

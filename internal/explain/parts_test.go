@@ -190,6 +190,7 @@ func TestCurvesInWords(t *testing.T) {
 		{func(v float64) float64 { return math.Abs(v-50) / 50 }, kequn.Regression, "falls until 50, then rises (by 1 from lowest to highest)", "下降到 50 后上升（高低相差 1）"},
 		{func(v float64) float64 { return map[bool]float64{true: 1}[v > 35] }, kequn.Regression, "one step up above 35 (by 1 from lowest to highest)", "超过 35 后上升一级（高低相差 1）"},
 		{func(v float64) float64 { return math.Sin(v / 10) }, kequn.Regression, "goes up and down: highest near 15, lowest near 45 (by 1.98 from lowest to highest)", "时升时降：在 15 附近最高，在 45 附近最低（高低相差 1.98）"},
+		{func(v float64) float64 { return -v/50 + 0.3*math.Sin(v) }, kequn.Regression, "falls on the whole (by 2.15 from lowest to highest)", "总体上越大越低（高低相差 2.15）"},
 		{func(v float64) float64 { return v / 5000 }, kequn.Binary, "hardly changes the score", "几乎不影响分数"},
 	} {
 		e := &Effect{}

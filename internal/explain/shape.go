@@ -12,6 +12,9 @@ import (
 // Of a curve's swing, ups and downs of less than this share are not spoken of; nor are those within two standard errors.
 const ripple = 0.1
 
+// roughly is the same for what is only said of a curve on the whole.
+const roughly = 0.3
+
 // flatShare is the share of rows that a stretch without change must hold to be mentioned.
 const flatShare = 0.2
 
@@ -117,23 +120,28 @@ func curve(p []EffectPoint, print func(float64) string, yesNo bool) Text {
 		}
 		return Text{b + " 低于 " + a, "lower at " + b + " than at " + a}
 	}
-	little := min(max(ripple*(high-low), 2*seTotal/float64(n)), 0.3*(high-low))
-	if t, ok := monotone(p, little, print); ok {
-		return t
-	}
+	little := min(max(ripple*(high-low), 2*seTotal/float64(n)), roughly*(high-low))
 	mirrored := make([]EffectPoint, n)
 	for i, x := range p {
 		mirrored[i] = x
 		mirrored[i].Value = -x.Value
 	}
-	if t, ok := monotone(mirrored, little, print); ok {
-		return opposite(t)
-	}
-	if t, ok := hill(p, little, print); ok {
-		return t
-	}
-	if t, ok := hill(mirrored, little, print); ok {
-		return opposite(t)
+	loose := roughly * (high - low)
+	for _, f := range []func() (Text, bool){
+		func() (Text, bool) { return monotone(p, little, print) },
+		func() (Text, bool) { t, ok := monotone(mirrored, little, print); return opposite(t), ok },
+		func() (Text, bool) { return hill(p, little, print) },
+		func() (Text, bool) { t, ok := hill(mirrored, little, print); return opposite(t), ok },
+		func() (Text, bool) { return Text{"总体上越大越高", "rises on the whole"}, rises(p, loose) },
+		func() (Text, bool) {
+			return Text{"总体上越大越低", "falls on the whole"}, rises(mirrored, loose)
+		},
+		func() (Text, bool) { t, ok := hill(p, loose, print); return t.onTheWhole(), ok },
+		func() (Text, bool) { t, ok := hill(mirrored, loose, print); return opposite(t).onTheWhole(), ok },
+	} {
+		if t, ok := f(); ok {
+			return t
+		}
 	}
 	top, bottom := 0, 0
 	for i := range p {
@@ -212,6 +220,8 @@ func hill(p []EffectPoint, little float64, print func(float64) string) (Text, bo
 	}
 	return Text{"上升到 " + print(p[top].At) + " 后下降", "rises until " + print(p[top].At) + ", then falls"}, true
 }
+
+func (t Text) onTheWhole() Text { return Text{"总体上" + t.Zh, "on the whole " + t.En} }
 
 // opposite turns up and down round.
 func opposite(t Text) Text {
