@@ -86,9 +86,9 @@ func (s *state) atLeastPareto(horizon float64, dst []float64) (tail []float64, m
 	}
 	step := min(length, 40/h) / panels
 	for p := range int(panels) {
-		for i, node := range gaussNodes {
+		for i, node := range gauss16.nodes {
 			z := (float64(p) + 0.5 + node/2) * step
-			mix(c*math.Expm1(z), s.alive*gaussWeights[i]*step/2*h*math.Exp(-h*z))
+			mix(c*math.Expm1(z), s.alive*gauss16.weights[i]*step/2*h*math.Exp(-h*z))
 		}
 	}
 	return dst, s.alive * s.shape / s.rate * c * expectedStay(h-1, length)

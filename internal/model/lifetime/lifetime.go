@@ -235,7 +235,7 @@ func (m *Model) fitProcess(ctx context.Context, p Process, k int, g *groups, thr
 	at := func(g *groups) objective {
 		return func(theta []float64) (float64, []float64) { return proc.likelihood(theta, g, threads) }
 	}
-	return maximise(ctx, starts, at(quick), at(g), g.customers)
+	return maximise(ctx, starts, at(quick), at(g), quick.customers, g.customers)
 }
 
 // The names of the parameters, as in the literature.

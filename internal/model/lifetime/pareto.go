@@ -45,12 +45,16 @@ func left(r, alpha, s, beta, big, tx, t float64, grad *[4]float64) float64 {
 		}
 		to := e * math.Exp(step)
 		half, part := step/2, 0.0
+		gauss := &gauss16
+		if step <= 2 && step*fall(to) <= 4 {
+			gauss = &gauss8 // as exact on so short a panel
+		}
 		centre := e * math.Exp(half)
-		for i, node := range gaussNodes {
+		for i, node := range gauss.nodes {
 			at := centre * math.Exp(half*node)
 			ya, yb := alpha-m+at, beta-m+at // α+y, β+y
 			la, lb := math.Log(end/ya), math.Log(bEnd/yb)
-			f := gaussWeights[i] * math.Exp(big*la+s*lb-peak) * s * at / yb
+			f := gauss.weights[i] * math.Exp(big*la+s*lb-peak) * s * at / yb
 			part += f
 			if grad != nil {
 				gr += half * f * la

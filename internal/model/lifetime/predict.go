@@ -23,7 +23,7 @@ type Prediction struct {
 //
 // A horizon of 0 or less, or a summary that cannot be, gives the zero Prediction.
 func (m *Model) Expect(s Summary, horizon float64) Prediction {
-	return m.newForecaster().expect(s, horizon)
+	return newForecaster(m).expect(s, horizon)
 }
 
 // Means is the cheap part of [Model.Expect]: P(alive), expected orders and expected spend.
@@ -55,6 +55,10 @@ func (m *Model) perOrder(s Summary) float64 {
 
 // Predict writes the prediction of each summary to out, which has their length. Time is O(n), a few microseconds each; memory does not grow with n.
 func (m *Model) Predict(ctx context.Context, all []Summary, horizon float64, threads int, out []Prediction) error {
+	return predict(ctx, all, horizon, threads, out, func() *forecaster { return newForecaster(m) })
+}
+
+func predict(ctx context.Context, all []Summary, horizon float64, threads int, out []Prediction, fresh func() *forecaster) error {
 	if len(out) != len(all) {
 		panic("lifetime: length mismatch")
 	}
@@ -64,7 +68,7 @@ func (m *Model) Predict(ctx context.Context, all []Summary, horizon float64, thr
 			return
 		}
 		if scratch[worker] == nil {
-			scratch[worker] = m.newForecaster()
+			scratch[worker] = fresh()
 		}
 		for i := lo; i < hi; i++ {
 			out[i] = scratch[worker].expect(all[i], horizon)
@@ -73,19 +77,48 @@ func (m *Model) Predict(ctx context.Context, all []Summary, horizon float64, thr
 	return ctx.Err()
 }
 
-// forecaster is a model with room for one customer's distribution, and the last answer: summaries often repeat.
+// forecaster is a mixture of models in equal shares, mostly one, with room for one customer's distribution, and the last answer: summaries often repeat.
 type forecaster struct {
-	m       *Model
-	process process
-	state   state
-	tail    []float64
-	last    Summary
-	horizon float64
-	answer  Prediction
+	members   []*Model
+	processes []process
+	state     state
+	part      []float64
+	tail      []float64
+	last      Summary
+	horizon   float64
+	answer    Prediction
 }
 
-func (m *Model) newForecaster() *forecaster {
-	return &forecaster{m: m, process: processOf(m.Process, m.K), horizon: -1}
+func newForecaster(members ...*Model) *forecaster {
+	f := &forecaster{members: members, horizon: -1}
+	for _, m := range members {
+		f.processes = append(f.processes, processOf(m.Process, m.K))
+	}
+	return f
+}
+
+// distribution fills tail with P(N ≥ 1), P(N ≥ 2), …, and returns P(alive) and the mean.
+func (f *forecaster) distribution(s Summary, horizon float64) (alive, mean float64) {
+	f.tail = f.tail[:0]
+	share := 1 / float64(len(f.members))
+	for i, m := range f.members {
+		var one float64
+		f.processes[i].state(m.theta, s, &f.state)
+		alive += f.state.alive * share
+		if len(f.members) == 1 {
+			f.tail, mean = f.state.atLeast(horizon, f.tail)
+			break
+		}
+		f.part, one = f.state.atLeast(horizon, f.part[:0])
+		mean += one * share
+		for g, p := range f.part {
+			if g == len(f.tail) {
+				f.tail = append(f.tail, 0)
+			}
+			f.tail[g] += p * share
+		}
+	}
+	return alive, mean
 }
 
 func (f *forecaster) expect(s Summary, horizon float64) Prediction {
@@ -95,18 +128,17 @@ func (f *forecaster) expect(s Summary, horizon float64) Prediction {
 	if s == f.last && horizon == f.horizon {
 		return f.answer
 	}
-	f.process.state(f.m.theta, s, &f.state)
-	var mean float64
-	f.tail, mean = f.state.atLeast(horizon, f.tail[:0])
-	low, high := (1-f.m.level)/2, (1+f.m.level)/2
-	p := Prediction{Alive: f.state.alive}
+	alive, mean := f.distribution(s, horizon)
+	m := f.members[0] // the spend model is the same for all
+	low, high := (1-m.level)/2, (1+m.level)/2
+	p := Prediction{Alive: alive}
 	p.Orders = Range{mean, countQuantile(f.tail, 0.5), countQuantile(f.tail, low), countQuantile(f.tail, high)}
-	if per := f.m.perOrder(s); per > 0 {
+	if per := m.perOrder(s); per > 0 {
 		p.Spend.Mean = mean * per
-		if f.m.spend.p == 0 {
+		if m.spend.p == 0 {
 			p.Spend = Range{mean * per, p.Orders.Median * per, p.Orders.Low * per, p.Orders.High * per}
 		} else {
-			a := newAmount(f.m.spend, s, f.tail)
+			a := newAmount(m.spend, s, f.tail)
 			p.Spend.Low = a.quantile(low, per)
 			p.Spend.Median = a.quantile(0.5, max(per, p.Spend.Low))
 			p.Spend.High = a.quantile(high, max(per, p.Spend.Median))

@@ -71,30 +71,32 @@ func betaFraction(a, b, x float64) float64 {
 	return h
 }
 
-// Nodes and weights of Gauss and Legendre's rule of 16 points on [−1, 1]: the positive half, computed by Newton's method on the polynomial.
-var gaussNodes, gaussWeights = gaussLegendre()
+// rule is Gauss and Legendre's on [−1, 1].
+type rule struct{ nodes, weights []float64 }
 
-const nGauss = 16
+var gauss8, gauss16 = gaussLegendre(8), gaussLegendre(16)
 
-func gaussLegendre() (node, weight [nGauss]float64) {
-	for i := range nGauss {
-		x := math.Cos(math.Pi * (float64(i) + 0.75) / (nGauss + 0.5))
+// gaussLegendre returns the rule of n points, its nodes found by Newton's method on the polynomial.
+func gaussLegendre(n int) rule {
+	r := rule{make([]float64, n), make([]float64, n)}
+	for i := range n {
+		x := math.Cos(math.Pi * (float64(i) + 0.75) / (float64(n) + 0.5))
 		var slope float64
 		for range 100 {
 			p, last := 1.0, 0.0
-			for j := range nGauss {
+			for j := range n {
 				p, last = ((2*float64(j)+1)*x*p-float64(j)*last)/float64(j+1), p
 			}
-			slope = nGauss * (x*p - last) / (x*x - 1)
+			slope = float64(n) * (x*p - last) / (x*x - 1)
 			step := p / slope
 			x -= step
 			if math.Abs(step) < 1e-16 {
 				break
 			}
 		}
-		node[i], weight[i] = x, 2/((1-x*x)*slope*slope)
+		r.nodes[i], r.weights[i] = x, 2/((1-x*x)*slope*slope)
 	}
-	return node, weight
+	return r
 }
 
 // logSum returns log(eᵃ + eᵇ).

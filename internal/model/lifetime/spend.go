@@ -71,7 +71,7 @@ func fitSpend(ctx context.Context, all []Summary, threads int) (*spendModel, boo
 	at := func(a *amounts) objective {
 		return func(theta []float64) (float64, []float64) { return a.likelihood(theta, threads) }
 	}
-	o, err := maximise(ctx, [][]float64{{2, 1, 1}, {6, 2.5, 0.5}, {1, 0.5, 2}}, at(quick), at(full), float64(len(rows)))
+	o, err := maximise(ctx, [][]float64{{2, 1, 1}, {6, 2.5, 0.5}, {1, 0.5, 2}}, at(quick), at(full), float64(len(quick.x)), float64(len(rows)))
 	if err != nil {
 		return nil, false, err
 	}

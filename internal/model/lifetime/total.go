@@ -29,7 +29,7 @@ func (m *Model) Total(ctx context.Context, all []Summary, horizon float64, draws
 		if ctx.Err() != nil {
 			return s
 		}
-		f := m.newForecaster()
+		f := newForecaster(m)
 		for _, c := range all[lo:hi] {
 			mean, variance, spend, spendVar := f.moments(c, horizon)
 			s = join(s, sums{mean, spend, variance, spendVar})
@@ -92,24 +92,24 @@ func (f *forecaster) moments(s Summary, horizon float64) (mean, variance, spend,
 	if s.fault() != "" || !(horizon > 0) || math.IsInf(horizon, 0) {
 		return 0, 0, 0, 0
 	}
-	f.process.state(f.m.theta, s, &f.state)
-	f.tail, mean = f.state.atLeast(horizon, f.tail[:0])
+	m := f.members[0]
+	_, mean = f.distribution(s, horizon)
 	second := 0.0 // E N² = Σ (2g − 1)·P(N ≥ g)
 	for i, p := range f.tail {
 		second += float64(2*i+1) * p
 	}
 	variance = max(0, second-mean*mean)
-	per := f.m.perOrder(s)
+	per := m.perOrder(s)
 	spend = mean * per
 	if per == 0 {
 		return mean, variance, 0, 0
 	}
-	if f.m.spend.p == 0 {
+	if m.spend.p == 0 {
 		return mean, variance, spend, variance * per * per
 	}
 	// Given N, S has mean N·per; its second moment is E[p·N(p·N+1)]·V²/((Q−1)(Q−2)).
-	p := f.m.spend.p
-	q := max(f.m.spend.q+p*float64(s.Repeats), 2.1)
+	p := m.spend.p
+	q := max(m.spend.q+p*float64(s.Repeats), 2.1)
 	v := per * (q - 1) / p
 	return mean, variance, spend, max(0, (p*p*second+p*mean)*v*v/((q-1)*(q-2))-spend*spend)
 }
@@ -176,15 +176,15 @@ func (m *Model) Residual(s Summary, rate float64) float64 {
 	if s.fault() != "" || !(rate > 0) {
 		return 0
 	}
-	f := m.newForecaster()
-	f.process.state(m.theta, s, &f.state)
+	var st state
+	processOf(m.Process, m.K).state(m.theta, s, &st)
 	const panels = 2
 	step := math.Sqrt(30.0) / panels
 	sum := 0.0
 	for p := range panels {
-		for i, node := range gaussNodes {
+		for i, node := range gauss16.nodes {
 			z := (float64(p) + 0.5 + node/2) * step
-			sum += gaussWeights[i] * step / 2 * 2 * z * math.Exp(-z*z) * f.state.mean(z*z/rate)
+			sum += gauss16.weights[i] * step / 2 * 2 * z * math.Exp(-z*z) * st.mean(z*z/rate)
 		}
 	}
 	return sum
