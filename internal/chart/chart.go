@@ -413,7 +413,7 @@ func frame(b *strings.Builder, x, y scale, ax, ay Axis) {
 func across(b *strings.Builder, x scale, y float64, a Axis) {
 	wide := math.Abs(x.to - x.from)
 	shown := math.Inf(-1)
-	for _, v := range x.ticks(max(3, min(7, int(wide/46)))) {
+	for _, v := range x.ticks(max(3, min(7, int(wide/40)))) {
 		p, word := x.at(v), tick(v, a.Percent)
 		fmt.Fprintf(b, `<line x1="%s" y1="%s" x2="%s" y2="%s" class="kq-axis"/>`, num(p), num(y), num(p), num(y+4))
 		if half := textWidth(word) * .44; p-half > shown+5 {

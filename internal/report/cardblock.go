@@ -98,9 +98,9 @@ func contains(list []string, s string) bool {
 	return false
 }
 
-func heading(s string) block { return block{Kind: "heading", Text: s} }
-func para(s string) block    { return block{Kind: "text", Text: s} }
-func soft(s string) block    { return block{Kind: "soft", Text: s} }
+func heading(s string) block { return block{Kind: "heading", Text: capital(s)} }
+func para(s string) block    { return block{Kind: "text", Text: capital(s)} }
+func soft(s string) block    { return block{Kind: "soft", Text: capital(s)} }
 
 func tabled(g *grid) block { return block{Kind: "table", Table: g} }
 

@@ -95,7 +95,7 @@ func (v cardView) chanceFigure() (block, bool) {
 	d := chart.Dots{Title: title, Width: halfWidth, X: chart.Axis{Label: v.skill()},
 		Rows: []chart.DotRow{{Label: v.say("真实的结果", "true outcomes"), Dots: []chart.Dot{{Value: c.Skill, Color: 1}}, Text: number(c.Skill)}, shuffled}}
 	f := v.figure(title, d.SVG(), t)
-	f.Lines = []string{v.say(c.Zh, c.En)}
+	f.Lines = []string{capital(v.say(c.Zh, c.En))}
 	return f, true
 }
 

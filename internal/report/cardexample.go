@@ -63,7 +63,7 @@ func (v cardView) example(e Example) []block {
 	out := []block{heading(title), v.figure(v.from(x), l.SVG(), g.without(none))}
 	if c := e.Change; c != nil {
 		if said := v.say(c.Zh, c.En); said != "" {
-			out = append(out, block{Kind: "say", Word: v.say("怎样会改变结论", "What would change it"), Text: said})
+			out = append(out, block{Kind: "say", Word: v.say("怎样会改变结论", "What would change it"), Text: capital(said)})
 		} else if len(c.Steps) > 0 {
 			out = append(out, v.steps(c))
 		}

@@ -28,7 +28,9 @@ func (v cardView) facts() []block {
 		params = append(params, p.Name+" = "+exact(p.Value))
 	}
 	add(v.say("参数", "parameters"), strings.Join(params, v.say("，", ", ")))
-	add(v.say("随机种子", "seed"), strconv.FormatUint(v.Seed, 10))
+	if v.Data != "" || v.Seed != 0 { // within the workspace's page nobody says the seed
+		add(v.say("随机种子", "seed"), strconv.FormatUint(v.Seed, 10))
+	}
 	add(v.say("数据指纹", "hash of the data"), v.DataHash)
 	add(v.say("程序版本", "program"), v.Program)
 	add(v.say("生成时间", "made at"), v.Created)
@@ -57,6 +59,9 @@ func (v cardView) unmeasured() []string {
 	}
 	for _, t := range v.why.Missing {
 		lines = append(lines, v.say(t.Zh, t.En))
+	}
+	for i, l := range lines {
+		lines[i] = capital(l)
 	}
 	return slices.DeleteFunc(lines, func(s string) bool { return s == "" })
 }

@@ -1,6 +1,9 @@
 package report
 
 import (
+	"fmt"
+	"math"
+
 	"kequn/internal/chart"
 )
 
@@ -36,10 +39,10 @@ func (v cardView) more() []block {
 		g.row(v.say("训练用时", "training took"), v.seconds(s.FitSeconds))
 	}
 	if s.PeakMB > 0 {
-		g.row(v.say("内存峰值", "memory at most"), plain(s.PeakMB)+" MB")
+		g.row(v.say("内存峰值", "memory at most"), integer(math.Ceil(s.PeakMB))+" MB")
 	}
 	if s.RowsPerSecond != nil && finite(*s.RowsPerSecond) {
-		g.row(v.say("每秒打分行数", "rows scored per second"), plain(*s.RowsPerSecond))
+		g.row(v.say("每秒打分行数", "rows scored per second"), integer(rounded(*s.RowsPerSecond)))
 	}
 	if len(g.Rows) > 0 {
 		out = append(out, tabled(g))
@@ -50,6 +53,14 @@ func (v cardView) more() []block {
 func (v cardView) seconds(x float64) string {
 	if !finite(x) {
 		return none
+	}
+	switch {
+	case x < .01:
+		return v.say("不到 0.01 秒", "under 0.01 s")
+	case x < 10:
+		return fmt.Sprintf("%.2f", x) + v.say(" 秒", " s")
+	case x < 100:
+		return fmt.Sprintf("%.1f", x) + v.say(" 秒", " s")
 	}
 	return plain(x) + v.say(" 秒", " s")
 }
@@ -94,7 +105,7 @@ func (v cardView) learningFigure() (block, bool) {
 }
 
 func (v cardView) secondsFigure() (block, bool) {
-	g := table(">"+v.say("训练行数", "rows trained on"), ">"+v.say("秒", "seconds"), ">MB")
+	g := table(">"+v.say("训练行数", "rows trained on"), ">"+v.say("用时", "time"), ">MB")
 	title := v.say("数据越多，训练多久", "Seconds to train by number of rows")
 	s := chart.Series{Color: 1, Dots: true}
 	for _, p := range v.card.Scalability.Curve {
@@ -102,7 +113,7 @@ func (v cardView) secondsFigure() (block, bool) {
 		if p.MB > 0 {
 			mb = plain(p.MB)
 		}
-		g.row(integer(p.Rows), plain(p.Seconds), mb)
+		g.row(integer(p.Rows), v.seconds(p.Seconds), mb)
 		if finite(p.Seconds) {
 			s.Points = append(s.Points, chart.Point{X: float64(p.Rows), Y: p.Seconds})
 		}
@@ -115,11 +126,11 @@ func (v cardView) secondsFigure() (block, bool) {
 }
 
 func (v cardView) threadsFigure() (block, bool) {
-	g := table(">"+v.say("线程", "threads"), ">"+v.say("秒", "seconds"), ">"+v.say("快了", "faster by"))
+	g := table(">"+v.say("线程", "threads"), ">"+v.say("用时", "time"), ">"+v.say("快了", "faster by"))
 	title := v.say("用几个线程，训练多久", "Seconds to train by number of threads")
 	l := chart.BarList{Title: title, Width: halfWidth}
 	for _, p := range v.card.Scalability.Threads {
-		g.row(integer(p.Threads), plain(p.Seconds), times(p.Speedup))
+		g.row(integer(p.Threads), v.seconds(p.Seconds), times(p.Speedup))
 		l.Bars = append(l.Bars, chart.Bar{Label: v.say(integer(p.Threads)+" 个线程", plural(p.Threads, "thread")), Value: p.Seconds, Text: v.seconds(p.Seconds) + " · " + times(p.Speedup), Color: 1})
 	}
 	if len(l.Bars) == 0 {

@@ -42,11 +42,16 @@ func signed(v float64) string {
 	return s
 }
 
-func someSigned(v *float64) string {
-	if v == nil {
-		return none
+// slight writes a difference that may be small: four decimals where three would say little.
+func slight(v float64) string {
+	if !finite(v) || math.Abs(v) >= .01 || math.Abs(v) < .00005 {
+		return signed(v)
 	}
-	return signed(*v)
+	s := minus(fmt.Sprintf("%.4f", v))
+	if v > 0 {
+		s = "+" + s
+	}
+	return s
 }
 
 // between writes an interval's bounds.
@@ -89,7 +94,7 @@ func plain(v float64) string { return minus(chart.Short(v)) }
 
 // labelled writes "name = value" for beside a picture: where it is long the name is cut, for the value tells rows apart.
 func labelled(name, value string) string {
-	const most, least = 24, 8
+	const most, least = 21, 8
 	n, v := []rune(name), []rune(value)
 	if room := max(most-len(v), least); len(n) > room {
 		name = string(n[:room-1]) + "…"

@@ -31,7 +31,7 @@ func (v cardView) ladder() *grid {
 	if !v.binary() {
 		loss = "RMSE"
 	}
-	g := table(v.say("模型（由简到繁）", "model, simplest first"), ">"+v.skill(), ">± "+v.say("误差", "noise"), ">"+loss, ">"+v.say("秒", "seconds"), "")
+	g := table(v.say("模型（由简到繁）", "model, simplest first"), ">"+v.skill(), ">± "+v.say("误差", "noise"), ">"+loss, ">"+v.say("训练用时", "training took"), "")
 	for i, r := range v.Rungs {
 		name := v.pick(r.Title)
 		if name == "" {
@@ -47,7 +47,7 @@ func (v cardView) ladder() *grid {
 		if r.Chosen {
 			mark, g.Strong = v.say("← 选用", "← chosen"), i
 		}
-		g.row(name, number(r.Score), se, lost, plain(r.Seconds), mark)
+		g.row(name, number(r.Score), se, lost, v.seconds(r.Seconds), mark)
 	}
 	return g.without(none)
 }

@@ -106,12 +106,20 @@ func (v cardView) variationFigure(title string, list []evaluate.Variation) (bloc
 		">"+v.say("前 10% 重合", "best tenth agrees"), ">"+v.say("主要依据重合", "reasons agree"))
 	d := chart.Dots{Title: title, X: chart.Axis{Label: v.sayf("%s 的变化（线：95%% 区间）", "change of the %s (line: 95%%)", v.skill())}, Width: halfWidth,
 		Marks: []chart.Mark{{X: 0, Text: v.say("与选用的模型一样", "as the model chosen")}}}
+	draws := 0
 	for _, x := range list {
-		name := v.variation(x)
-		g.row(name, some(x.Skill), someSigned(x.Change), margin95(x.SE), some(x.Rank), someShare(x.TopShared), someShare(x.Reasons))
+		if x.What == "rows" {
+			draws++
+		}
+		change := none
+		if x.Change != nil {
+			change = slight(*x.Change)
+		}
+		name := v.variation(x, draws)
+		g.row(name, some(x.Skill), change, margin95(x.SE), some(x.Rank), someShare(x.TopShared), someShare(x.Reasons))
 		if x.Change != nil && finite(*x.Change) {
 			low, high := whiskers(*x.Change, x.SE)
-			d.Rows = append(d.Rows, chart.DotRow{Label: name, Dots: []chart.Dot{{Value: *x.Change, Low: low, High: high, Color: 1}}, Text: signed(*x.Change)})
+			d.Rows = append(d.Rows, chart.DotRow{Label: name, Dots: []chart.Dot{{Value: *x.Change, Low: low, High: high, Color: 1}}, Text: change})
 		}
 	}
 	g = g.without(none)
@@ -121,13 +129,13 @@ func (v cardView) variationFigure(title string, list []evaluate.Variation) (bloc
 	return v.figure(title, d.SVG(), g), true
 }
 
-// variation says what was changed.
-func (v cardView) variation(x evaluate.Variation) string {
+// variation says what was changed; draw numbers the draws of other rows, whose value is how many they are.
+func (v cardView) variation(x evaluate.Variation, draw int) string {
 	switch x.What {
 	case "seed":
 		return v.sayf("种子 %s", "seed %s", plain(x.Value))
 	case "rows":
-		return v.sayf("另抽的行 %s", "other rows %s", plain(x.Value))
+		return v.sayf("另抽的行 第 %d 次", "other rows, draw %d", draw)
 	}
 	return labelled(v.parameter(x.What), plain(x.Value))
 }
@@ -181,6 +189,7 @@ var parameters = map[string]Text{
 	"width":         {"网络宽度", "width"},
 	"layers":        {"网络层数", "layers"},
 	"dropout":       {"丢弃率", "dropout"},
+	"min_count":     {"最少出现次数", "least count"},
 	"smoothing":     {"平滑", "smoothing"},
 	"patience":      {"耐心", "patience"},
 }

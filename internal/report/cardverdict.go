@@ -58,7 +58,7 @@ func (v cardView) verdict() []block {
 	var out []block
 	c := v.card
 	if grade := c.Grade(v.Lang); grade != "" {
-		out = append(out, block{Kind: "say", Class: verdictClass(c.Verdict.Key), Word: capital(grade), Text: c.Advice(v.Lang)})
+		out = append(out, block{Kind: "say", Class: verdictClass(c.Verdict.Key), Word: capital(grade), Text: capital(c.Advice(v.Lang))})
 	}
 	if s := v.pick(v.WhyChosen); s != "" {
 		out = append(out, para(s))
@@ -79,7 +79,7 @@ func (v cardView) help() []block {
 			line += fmt.Sprintf(v.say("（%s %s）", " (%s %s)"), v.skill(), signed(*h.Gain))
 		}
 		if line != "" {
-			lines = append(lines, line)
+			lines = append(lines, capital(line))
 		}
 	}
 	if len(lines) == 0 {

@@ -118,11 +118,16 @@ func (v cardView) effects() []block {
 	if len(small) == 0 {
 		return nil
 	}
-	how := v.say("其他条件照常，只看这一列变化时可能性怎么变：1 是平均水平，2 是两倍（按几率）。带子是 95% 区间，底部灰条是客户集中的地方。",
-		"What happens to the odds along one column, the others going as they usually do with it: 1 is the average, 2 is twice the odds. The band is the 95% interval; grey at the bottom is where customers are.")
+	how := v.say("其他条件照常，只看这一列变化时可能性怎么变：1 是平均水平，2 是两倍（按几率）。底部灰条是客户集中的地方。",
+		"What happens to the odds along one column, the others going as they usually do with it: 1 is the average, 2 is twice the odds. Grey at the bottom is where customers are.")
 	if !v.binary() {
-		how = v.say("其他条件照常，只看这一列变化时预测增减多少：0 是平均水平。带子是 95% 区间，底部灰条是客户集中的地方。",
-			"What is added to the prediction along one column, the others going as they usually do with it: 0 is the average. The band is the 95% interval; grey at the bottom is where customers are.")
+		how = v.say("其他条件照常，只看这一列变化时预测增减多少：0 是平均水平。底部灰条是客户集中的地方。",
+			"What is added to the prediction along one column, the others going as they usually do with it: 0 is the average. Grey at the bottom is where customers are.")
+	}
+	if slices.ContainsFunc(v.why.Effects, func(e explain.Effect) bool {
+		return slices.ContainsFunc(e.Points, func(p explain.EffectPoint) bool { return p.SE > 0 })
+	}) {
+		how = sentence(v.Lang, how, v.say("带子和横线是 95% 区间。", "Bands and lines are 95% intervals."))
 	}
 	return []block{heading(v.say("每一列怎么影响分数", "What each column does to the score")), para(how), {Kind: "pair", Class: "small", Parts: small}}
 }
@@ -169,7 +174,7 @@ func (v cardView) effectFigure(e explain.Effect) (block, bool) {
 		return block{}, false
 	}
 	f := v.figure(title, svg, g.without(none))
-	f.Lines = []string{said}
+	f.Lines = []string{capital(said)}
 	return f, true
 }
 
@@ -373,7 +378,7 @@ func (v cardView) columns(names []string) string {
 }
 
 func (v cardView) fewerFigure() (block, bool) {
-	g := table(">"+v.say("列数", "columns"), ">"+v.skill(), ">"+v.say("比全部列差", "gives up"), ">"+v.say("95% 区间", "95% interval"), ">"+v.say("训练秒数", "seconds to train"), v.say("哪些列", "which"))
+	g := table(">"+v.say("列数", "columns"), ">"+v.skill(), ">"+v.say("比全部列差", "gives up"), ">"+v.say("95% 区间", "95% interval"), ">"+v.say("训练用时", "training took"), v.say("哪些列", "which"))
 	title := v.sayf("只用最重要的几列时的 %s", "%s with the best few columns only", v.skill())
 	s := chart.Series{Color: 1, Dots: true, Whiskers: true}
 	l := chart.Line{Title: title, Width: halfWidth, Height: 280, X: chart.Axis{Label: v.say("用到的列数（线：与全部列相差的 95% 区间）", "columns used (line: 95% of what is given up)")}, Y: chart.Axis{Label: v.skill()}}
@@ -382,7 +387,7 @@ func (v cardView) fewerFigure() (block, bool) {
 		if f.GivesUp != nil {
 			gives = number(f.GivesUp.Mean)
 		}
-		g.row(integer(f.Columns), some(f.Skill), gives, between(f.GivesUp, number), plain(f.Seconds), v.columns(f.Names))
+		g.row(integer(f.Columns), some(f.Skill), gives, between(f.GivesUp, number), v.seconds(f.Seconds), v.columns(f.Names))
 		if f.Skill == nil || !finite(*f.Skill) {
 			continue
 		}
