@@ -28,8 +28,8 @@ type Backtest struct {
 }
 
 // trust is the power of outcome/forecast by which expectations are corrected. The earlier forecast was made of a shorter history, of younger
-// customers, for a shorter horizon: half of what it missed is its own. On the shared sets half keeps the total of orders within 10 % on all
-// five (docs/learners/lifetime.md); the whole misses one, nothing misses three.
+// customers, for a shorter horizon: half of what it missed is its own. With half, on the shared sets, the total of orders is within 10 % on four of
+// five and 11.5 % off on the fifth (docs/learners/lifetime.md); with no correction three are 14 to 16 % off.
 const trust = 0.5
 
 // least is how many orders a backtest must hold: √(1/100) is 10 % of noise.

@@ -265,3 +265,12 @@ func (m *Model) parameter(name string, value, low, variance float64, loose bool)
 	}
 	return p
 }
+
+// SpendCorrelation returns the correlation of log repeats and log mean spend, over the customers that the spend model was fitted to, and their number.
+// Gamma-Gamma supposes 0.
+func (m *Model) SpendCorrelation() (correlation float64, customers int) {
+	if m.spend == nil {
+		return 0, 0
+	}
+	return m.spend.correlation, m.spend.fitted
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"os"
 	"reflect"
 	"slices"
 	"testing"
@@ -284,6 +285,23 @@ func TestSavedModelPredictsTheSame(t *testing.T) {
 			t.Errorf("changed: %v", err)
 		}
 	}
+}
+
+// Files of version 1 load and predict what they did when they were written.
+func TestVersion1Loads(t *testing.T) {
+	f, err := os.Open("testdata/v1/model.life")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	m, err := Load(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := m.Expect(Summary{Repeats: 5, Recency: 40, Age: 50, Spend: 30}, 26)
+	near(t, "alive", p.Alive, 0.7946700104901725, 1e-9)
+	near(t, "orders", p.Orders.Mean, 2.3061074959287633, 1e-9)
+	near(t, "spend", p.Spend.Median, 63.56922531184888, 1e-6)
 }
 
 func FuzzDecode(f *testing.F) {
