@@ -94,7 +94,7 @@ func plain(v float64) string { return minus(chart.Short(v)) }
 
 // labelled writes "name = value" for beside a picture: where it is long the name is cut, for the value tells rows apart.
 func labelled(name, value string) string {
-	const most, least = 21, 8
+	const most, least = 20, 6
 	n, v := []rune(name), []rune(value)
 	if room := max(most-len(v), least); len(n) > room {
 		name = string(n[:room-1]) + "…"
@@ -102,12 +102,15 @@ func labelled(name, value string) string {
 	return name + " = " + value
 }
 
-// exact writes a number with all its figures, as parameters need.
+// exact writes a parameter: six figures that say something, whole numbers whole.
 func exact(v float64) string {
 	if !finite(v) {
 		return none
 	}
-	return strconv.FormatFloat(v, 'g', -1, 64)
+	if v == math.Trunc(v) && math.Abs(v) < 1e15 {
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 6, 64)
 }
 
 // whiskers returns the 95% bounds of a value with a standard error; both 0 where there is none.

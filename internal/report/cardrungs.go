@@ -71,7 +71,7 @@ func (v cardView) comparisonFigure() (block, bool) {
 			said = v.say("分不出高下", "no telling them apart")
 		}
 		g.row(name, some(c.Skill), mean, between(c.Behind, signed), said)
-		if b := c.Behind; b != nil && finite(b.Mean) {
+		if b := c.Behind; b != nil && finite(b.Mean) && c.Name != "base" { // the base rate is so far behind that no other could be told apart
 			color := 1
 			if c.Tied {
 				color = 8
