@@ -30,7 +30,10 @@ func (v cardView) fair(f evaluate.Fairness) []block {
 		out = append(out, para(said))
 	}
 	used := v.say("模型没有用这一列。", "The model does not use this column.")
-	if f.Used {
+	switch {
+	case v.say(f.Zh, f.En) != "":
+		used = "" // the sentence above says it
+	case f.Used:
 		used = v.say("注意：模型用了这一列。", "Careful: the model uses this column.")
 	}
 	if finite(f.Threshold) && finite(f.Share) {
