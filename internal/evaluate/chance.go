@@ -14,14 +14,16 @@ const (
 	leastShuffle = 10 // fewer say nothing
 	chanceTrain  = 3_500
 	chanceJudge  = 1_500
+	briefTrain   = 1_000
+	briefJudge   = 800
 	chanceShare  = 0.2 // of the rarer answer among them, if there are so many
 )
 
 // chance trains on shuffled outcomes: what the family finds where there is nothing to find. The rows are a draw of at most 5,000, those
 // trained on and those judged, whose outcomes are shuffled together; then the true ones, on the same rows.
 func (l *lab) chance() error {
-	train := sorted(l.draw.mixed(chanceTrain, saltChance, l.Y, chanceShare))
-	judged := sorted(newDrawer(l.X, l.Y, l.Group, l.Test, l.Seed).mixed(chanceJudge, saltChance, l.Y, chanceShare))
+	train := sorted(l.draw.mixed(l.rowsOf(chanceTrain, briefTrain), saltChance, l.Y, chanceShare))
+	judged := sorted(newDrawer(l.X, l.Y, l.Group, l.Test, l.Seed).mixed(l.rowsOf(chanceJudge, briefJudge), saltChance, l.Y, chanceShare))
 	x := l.X.Take(judged)
 	rows := slices.Concat(train, judged)
 	skill := make([]float64, nShuffles+1) // the last with the true outcomes

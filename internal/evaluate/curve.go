@@ -21,7 +21,7 @@ func (l *lab) curve() error {
 	}
 	c := &l.card.Scalability
 	c.By, c.Curve, c.More = l.Learner.Name, nil, nil
-	order := l.draw.draw(maxCurveRows, saltCurve)
+	order := l.draw.draw(l.rowsOf(maxCurveRows, briefCurve), saltCurve)
 	var figures []figure
 	for part := 16; part >= 1; part /= 2 {
 		n := len(order) / part

@@ -34,6 +34,10 @@ type Experiment struct {
 	Threads int
 	MaxRows int // training rows of variations and of groups; 0: 20,000
 
+	// Brief makes a small card where there are many models: drift, shuffles and the curve, of fewer rows. It says why the other parts are
+	// left out.
+	Brief Text
+
 	// Left is the time that is left, nil for any. Parts that would go beyond it are left out, the last ones first.
 	Left func() time.Duration
 
@@ -44,6 +48,7 @@ type Experiment struct {
 const (
 	maxVaryRows  = 20_000
 	maxCurveRows = 200_000
+	briefCurve   = 10_000
 	maxJudged    = 25_000 // rows that every model of an experiment is judged on
 	maxTrained   = 5_000  // rows on which a model is asked about its own training
 	leastTrain   = 50     // rows that are worth training on
@@ -58,6 +63,17 @@ const (
 	saltDrift
 	saltVary // and on
 )
+
+// briefParts are the parts of a brief card.
+var briefParts = []string{"drift", "chance", "curve"}
+
+// rowsOf returns a bound on rows, or the smaller one of a brief card.
+func (e *Experiment) rowsOf(full, brief int) int {
+	if e.Brief.En != "" {
+		return brief
+	}
+	return full
+}
 
 // lab is an experiment on its way.
 type lab struct {
@@ -114,11 +130,14 @@ func (e Experiment) Run(ctx context.Context, c *Card) error {
 			if e.Progress != nil {
 				e.Progress(done, of, p.what)
 			}
-			if l.time(0) {
+			switch {
+			case e.Brief.En != "" && !slices.Contains(briefParts, p.part):
+				l.not(p.part, e.Brief.Zh, e.Brief.En)
+			case l.time(0):
 				if err := p.run(); err != nil {
 					return err
 				}
-			} else {
+			default:
 				l.lateFor(p.part)
 			}
 			if err := ctx.Err(); err != nil {

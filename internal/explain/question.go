@@ -39,6 +39,9 @@ type Question struct {
 	// of these on half of the rows: less is kinder where a fit takes seconds.
 	FitRows int
 
+	// Brief explains a little where there are many models: importance, effects and the stand-in tree. It says why the other parts are left out.
+	Brief Text
+
 	// Left tells whether there is time for another part; nil is always. Parts are begun in a fixed order, so that less time only
 	// means fewer of them; what was left out is named in Global.Missing.
 	Left func() bool
@@ -85,18 +88,23 @@ func Explain(ctx context.Context, q Question) (*Global, error) {
 	}
 	for _, part := range []struct {
 		zh, en string
+		brief  bool
 		do     func(context.Context, *sample, *Global) error
 	}{
-		{"打乱各列的重要性", "importance by shuffling", q.permutation},
-		{"各列的影响曲线", "effects of columns", q.effects},
-		{"替代树", "the stand-in tree", q.tree},
-		{"替代规则", "the stand-in rules", q.rules},
-		{"更少的列", "fewer columns", q.fewer},
-		{"惩罚路径", "the path of penalties", q.path},
-		{"重要性的误差", "the error of the model's own importance", q.ownErrors},
+		{"打乱各列的重要性", "importance by shuffling", true, q.permutation},
+		{"各列的影响曲线", "effects of columns", true, q.effects},
+		{"替代树", "the stand-in tree", true, q.tree},
+		{"替代规则", "the stand-in rules", false, q.rules},
+		{"更少的列", "fewer columns", false, q.fewer},
+		{"惩罚路径", "the path of penalties", false, q.path},
+		{"重要性的误差", "the error of the model's own importance", false, q.ownErrors},
 	} {
 		if err := ctx.Err(); err != nil {
 			return nil, err
+		}
+		if q.Brief.En != "" && !part.brief {
+			g.miss(part.zh+"："+q.Brief.Zh, part.en+": "+q.Brief.En)
+			continue
 		}
 		if q.Left != nil && !q.Left() {
 			g.miss(part.zh+"：时间不够", part.en+": no time left")

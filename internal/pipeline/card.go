@@ -170,9 +170,6 @@ func (t *study) leave(name string) {
 // maxTrainScores bounds the training rows that the card compares with the judged ones.
 const maxTrainScores = 20_000
 
-// briefRows is the number of training rows of a brief card's experiments: `run` makes one for each of many goals, every week.
-const briefRows = 5_000
-
 // card judges the chosen model on the rows it was not trained on, and explains it. A brief card is made of fewer rows.
 func (s *Shop) card(ctx context.Context, v *view, l *learned, brief bool) (*Card, *explain.Global, error) {
 	t := l.study
@@ -181,10 +178,7 @@ func (s *Shop) card(ctx context.Context, v *view, l *learned, brief bool) (*Card
 		return nil, nil, err
 	}
 	j := &judging{Options: s.Options, ladder: l.ladder, line: l.line, x: t.panel.X, y: t.y, group: t.group, rounds: t.rounds, fitted: l.choice,
-		later: !t.cuts.SameTime, words: wordsOf(t.defs), deep: true}
-	if brief {
-		j.rows = briefRows
-	}
+		later: !t.cuts.SameTime, words: wordsOf(t.defs), brief: brief}
 	var train []int32
 	for i, r := range round {
 		if r < 0 && kernel.HashUnit(s.Seed^kernel.ID("card"), t.panel.Customer.String(i)) < maxTrainScores/math.Max(maxTrainScores, float64(len(round))) {
@@ -198,5 +192,9 @@ func (s *Shop) card(ctx context.Context, v *view, l *learned, brief bool) (*Card
 		}
 		j.train = evaluate.Scored{Y: t.y.Take(train).Y, Score: fitted}
 	}
-	return j.judge(ctx)
+	card, why, err := j.judge(ctx)
+	if err == nil {
+		card.Fairness, err = s.fairness(ctx, v, l)
+	}
+	return card, why, err
 }

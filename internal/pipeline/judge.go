@@ -40,8 +40,7 @@ type judging struct {
 
 	words  explain.Catalogue // nil: columns are called by their names
 	places []*table.Column   // whose levels are left out in turns; nil: the most important categories
-	rows   int               // training rows of experiments; 0: as the rooms do
-	deep   bool              // explain too: effects, stand-ins, fewer columns, the path
+	brief  bool              // a small card, of few rows: one of many
 	left   func() time.Duration
 
 	held model.Model // once judged: fitted on the first round's training rows, to explain its judged ones; nil where there was no need
@@ -80,7 +79,7 @@ func (j *judging) judge(ctx context.Context) (*Card, *explain.Global, error) {
 	main := j.ladder.Standin(j.line, explainFit)
 	first := j.rounds[0]
 	var held model.Model // fitted on the first round's training rows: what it says of the others counts
-	if main != nil && (j.deep || in.Model == nil) {
+	if main != nil {
 		if held, err = j.fit(ctx, main, first.Train); err != nil && ctx.Err() != nil {
 			return nil, nil, err
 		}
@@ -95,7 +94,7 @@ func (j *judging) judge(ctx context.Context) (*Card, *explain.Global, error) {
 	card.Comparison = j.compare(judged)
 	if again := j.ladder.Standin(j.line, againFit); again != nil {
 		e := evaluate.Experiment{X: j.x, Y: j.y, W: j.w, Group: j.group, Train: first.Train, Test: first.Test, Learner: j.seeded(*again), Places: j.places,
-			Seed: j.Seed, Threads: j.Threads, MaxRows: j.rows, Left: j.before(explainShare), Progress: func(done, of float64, what evaluate.Text) {
+			Seed: j.Seed, Threads: j.Threads, Brief: evaluate.Text(j.why()), Left: j.before(explainShare), Progress: func(done, of float64, what evaluate.Text) {
 				j.Progress(j.Lang.Pick("评判：", "judge: ")+what.In(j.Lang), int64(1000*done), int64(1000*of))
 			}}
 		if err := e.Run(ctx, card); err != nil {
@@ -103,7 +102,7 @@ func (j *judging) judge(ctx context.Context) (*Card, *explain.Global, error) {
 		}
 	}
 	var why *explain.Global
-	if held != nil && j.deep && j.y.Task != kequn.Multiclass {
+	if held != nil && j.y.Task != kequn.Multiclass {
 		if why, err = j.explain(ctx, held, main, first); err != nil {
 			return nil, nil, err
 		}
@@ -124,6 +123,17 @@ func (j *judging) before(keep float64) func() time.Duration {
 	}
 	kept := time.Duration(keep * float64(max(j.left(), 0)))
 	return func() time.Duration { return j.left() - kept }
+}
+
+// briefRows is about how many rows each part of a brief explanation looks at: `run` makes one for each of many goals, every week.
+const briefRows = 2_000
+
+// why says why a card is brief, nothing of one that is not.
+func (j *judging) why() explain.Text {
+	if !j.brief {
+		return explain.Text{}
+	}
+	return explain.Text{Zh: "kequn predict 目标名 时测量", En: "measured by kequn predict GOAL"}
 }
 
 // fit fits a family on some rows.
@@ -173,6 +183,9 @@ func (j *judging) explain(ctx context.Context, m model.Model, main *model.Named,
 		case "linear":
 			q.Path, _ = l.Learner.(model.Pather)
 		}
+	}
+	if j.brief {
+		q.Brief, q.MaxRows, q.FitRows = j.why(), briefRows, 2*briefRows
 	}
 	if j.left != nil {
 		q.Left = func() bool { return j.left() > 0 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,6 +25,7 @@ type LoadFlags struct {
 	As, Name                                             string
 	Customer, Time, Amount, ID, Type, Item, Key, KnownAt string
 	LoadedAt                                             string
+	SinceColumn                                          string // of a database: a second load reads only what is newer
 }
 
 func (f LoadFlags) overrides() source.Overrides {
@@ -81,13 +81,17 @@ type Tally struct {
 
 // job is one file on its way in.
 type job struct {
-	path     string
-	file     *source.File
+	path     string       // as it may be shown
+	address  string       // as the user gave it
+	file     *source.File // nil while many files wait
+	columns  []string
+	stem     string
 	proposal *source.Proposal
 
 	def   plan.Dataset // as it will stand in the plan
 	notes map[string]string
-	fresh bool // the plan does not have it yet, or flags change it
+	fresh bool        // the plan does not have it yet, or flags change it
+	again *store.File // it was loaded before, with the same columns: nobody opens it
 	hints []string
 	defs  []plan.Dataset // of the plan and of all files of the call
 }
@@ -138,7 +142,7 @@ func (s *Shop) load(ctx context.Context, f LoadFlags) (*LoadResult, error) {
 	defer rejects.abort()
 	looked := lookups{}
 	for _, j := range jobs {
-		one, err := s.loadFile(ctx, tx, j, loadedAt, rejects, looked)
+		one, err := s.loadFile(ctx, tx, j, loadedAt, f.SinceColumn, rejects, looked)
 		if err != nil {
 			return nil, err
 		}
@@ -172,22 +176,51 @@ func (s *Shop) load(ctx context.Context, f LoadFlags) (*LoadResult, error) {
 
 // jobs opens the files, says what each is, and puts lookups first, because times may come from them.
 func (s *Shop) jobs(f LoadFlags) ([]*job, error) {
+	files, passed, err := source.Expand(f.Files)
+	if err != nil {
+		return nil, err
+	}
+	known, err := s.filesBefore(f)
+	if err != nil {
+		return nil, err
+	}
 	var jobs []*job
-	for _, path := range f.Files {
-		file, err := source.Open(path, source.Options{Zone: s.Plan.Location(), Now: s.Now(), Threads: s.Threads})
-		if err != nil {
+	for _, path := range files {
+		if j := known.find(path); j != nil {
+			jobs = append(jobs, j)
+			continue
+		}
+		j := &job{path: path}
+		if err := s.open(j); err != nil {
 			return jobs, err
 		}
-		j := &job{path: path, file: file}
 		jobs = append(jobs, j)
-		if j.proposal, err = file.Propose(f.overrides()); err != nil {
+		if f.SinceColumn != "" && !j.file.IsDatabase() {
+			return jobs, j.file.Since(f.SinceColumn, "", false)
+		}
+		if j.proposal, err = j.file.Propose(f.overrides()); err != nil {
 			return jobs, err
 		}
 		j.hints = j.proposal.Hints
+		if len(files) > maxOpen && !j.file.IsDatabase() { // samples of many files would fill the memory
+			j.columns, j.stem = j.file.Columns, j.file.Stem()
+			j.file.Close()
+			j.file = nil
+		}
 	}
-	slices.SortStableFunc(jobs, func(a, b *job) int { return loadOrder(a.proposal.Role) - loadOrder(b.proposal.Role) })
+	if len(passed) > 0 && len(jobs) > 0 {
+		more := ""
+		if len(passed) > 5 {
+			passed, more = passed[:5], " …"
+		}
+		jobs[0].hints = append(jobs[0].hints, s.Lang.Pick("文件夹中不是表格的文件已跳过：", "passed over, being no tables: ")+strings.Join(passed, ", ")+more)
+	}
+	slices.SortStableFunc(jobs, func(a, b *job) int { return loadOrder(a.role()) - loadOrder(b.role()) })
 	defs := slices.Clone(s.Plan.Datasets)
 	for _, j := range jobs {
+		if j.again != nil {
+			continue
+		}
 		if err := s.define(j, f, defs); err != nil {
 			return jobs, err
 		}
@@ -203,6 +236,90 @@ func (s *Shop) jobs(f LoadFlags) ([]*job, error) {
 	return jobs, nil
 }
 
+// maxOpen is how many files are held open, with their samples, between looking at all of them and reading them.
+const maxOpen = 16
+
+// open opens the job's file. From then on its path is what may be shown: of a database the address without user and query.
+func (s *Shop) open(j *job) error {
+	path := j.path
+	if j.address != "" {
+		path = j.address
+	}
+	file, err := source.Open(path, source.Options{Zone: s.Plan.Location(), Now: s.Now(), Threads: s.Threads})
+	if err != nil {
+		return err
+	}
+	j.file, j.address, j.path, j.columns, j.stem = file, path, file.Path, file.Columns, file.Stem()
+	return nil
+}
+
+func (j *job) role() kequn.Role {
+	if j.proposal != nil {
+		return j.proposal.Role
+	}
+	return j.def.Role
+}
+
+// filesBefore are the files of earlier loads, by which a folder's old files are passed over without a look into them.
+type filesBefore struct {
+	byHash map[string]*job // looked up only
+}
+
+// filesBefore lists the files that were loaded with the columns that the plan has today. Flags that say anything about
+// columns or datasets may change what a file is, so then there are none.
+func (s *Shop) filesBefore(f LoadFlags) (filesBefore, error) {
+	out := filesBefore{byHash: map[string]*job{}}
+	if f.says() || f.As != "" || f.Name != "" || f.SinceColumn != "" {
+		return out, nil
+	}
+	snap, err := s.ws.Snapshot()
+	if err != nil {
+		return out, err
+	}
+	for _, d := range s.Plan.Datasets {
+		if d.Role == kequn.Lookup {
+			continue // others may take their times from its rows
+		}
+		kept := keptColumns(d)
+		for _, file := range snap.Files(d.Name) {
+			if before, ok := snap.HasFile(kept, file.Hash); ok {
+				out.byHash[file.Hash] = &job{def: d, again: &before}
+			}
+		}
+	}
+	return out, nil
+}
+
+// find returns the job of a file that was loaded before, or nil.
+func (b filesBefore) find(path string) *job {
+	if len(b.byHash) == 0 {
+		return nil
+	}
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return nil // a database, a sheet, or nothing at all
+	}
+	hash, err := fileHash(path)
+	if err != nil {
+		return nil
+	}
+	j := b.byHash[hash]
+	if j == nil {
+		return nil
+	}
+	return &job{path: path, def: j.def, again: j.again}
+}
+
+// keptColumns is a dataset as the store has it: without the ignored columns.
+func keptColumns(d plan.Dataset) plan.Dataset {
+	kept := plan.Dataset{Name: d.Name, Role: d.Role}
+	for _, c := range d.Columns {
+		if c.Role != kequn.ColIgnore {
+			kept.Columns = append(kept.Columns, c)
+		}
+	}
+	return kept
+}
+
 // borrowTime gives a dataset that needs a time and shows none the first date of a lookup that one of its columns is a key
 // of: sends take the start of their campaign.
 func (j *job) borrowTime(defs []plan.Dataset) {
@@ -212,7 +329,7 @@ func (j *job) borrowTime(defs []plan.Dataset) {
 	}
 	for _, d := range defs {
 		key := d.With(kequn.ColKey)
-		if d.Role != kequn.Lookup || key == nil || !slices.Contains(j.file.Columns, key.Name) {
+		if d.Role != kequn.Lookup || key == nil || !slices.Contains(j.columns, key.Name) {
 			continue
 		}
 		for _, c := range d.Columns {
@@ -246,19 +363,19 @@ func (s *Shop) define(j *job, f LoadFlags, defs []plan.Dataset) error {
 	if name == "" {
 		name = string(p.Role)
 		if p.Role == kequn.Lookup {
-			name = stem(j.path)
+			name = stem(j.stem)
 		}
 	}
 	existing := findDataset(defs, name)
-	if existing != nil && !fits(*existing, j.file.Columns) && f.Name == "" {
+	if existing != nil && !fits(*existing, j.columns) && f.Name == "" {
 		// Another table of the same role: it gets a name of its own.
-		name = stem(j.path)
+		name = stem(j.stem)
 		existing = findDataset(defs, name)
 	}
 	if existing != nil && !f.says() && (f.As == "" || kequn.Role(f.As) == existing.Role) {
-		if missing := lacking(*existing, j.file.Columns); missing != nil {
+		if missing := lacking(*existing, j.columns); missing != nil {
 			return kequn.Errorf(kequn.KindInput, j.path, "has no column %q, which dataset %q has in %s", missing[0], name, plan.FileName).
-				WithHint("its columns are %s; load it under another name with --name", strings.Join(j.file.Columns, ", "))
+				WithHint("its columns are %s; load it under another name with --name", strings.Join(j.columns, ", "))
 		}
 		j.def, j.hints = *existing, nil // what the file alone looked like no longer matters
 		return nil
@@ -299,8 +416,7 @@ func lacking(d plan.Dataset, columns []string) (missing []string) {
 }
 
 // stem returns a dataset's name from a file's: products.csv.gz is products.
-func stem(path string) string {
-	base, _, _ := strings.Cut(filepath.Base(path), ".")
+func stem(base string) string {
 	base = notName.ReplaceAllString(base, "_")
 	if base == "" || base[0] >= '0' && base[0] <= '9' || base[0] == '-' {
 		base = "data_" + base
@@ -340,27 +456,50 @@ func (j *job) schema() []source.Column {
 // byLookup tells whether a column's values come from a lookup: from: campaign_id.start_date.
 func byLookup(c plan.Column) bool { return c.From != "" && !strings.ContainsAny(c.From, "*×") }
 
-func (s *Shop) loadFile(ctx context.Context, tx *store.Tx, j *job, loadedAt kequn.Instant, rejects *rejectFiles, looked lookups) (*LoadedFile, error) {
-	res := &LoadedFile{Name: j.def.Name, Role: j.def.Role, File: j.path, Notes: append(slices.Clone(j.file.Notes), j.hints...)}
+func (s *Shop) loadFile(ctx context.Context, tx *store.Tx, j *job, loadedAt kequn.Instant, since string, rejects *rejectFiles, looked lookups) (*LoadedFile, error) {
+	res := &LoadedFile{Name: j.def.Name, Role: j.def.Role, File: j.path, Notes: slices.Clone(j.hints)}
 	for _, c := range j.def.Columns {
 		res.Columns = append(res.Columns, LoadedColumn{c.Name, c.Kind, c.Role})
 	}
-	hash, err := fileHash(j.path)
+	again := func(before store.File) *LoadedFile {
+		res.Read = before.Kept + before.Duplicate + before.Rejected
+		res.Duplicate, res.Again, res.Notes = res.Read, true, nil
+		return res
+	}
+	if j.again != nil {
+		return again(*j.again), nil
+	}
+	if j.file == nil {
+		if err := s.open(j); err != nil {
+			return nil, err
+		}
+		defer func() { j.file.Close(); j.file = nil }()
+	}
+	schema := j.schema()
+	kept := keptColumns(j.def)
+	from, err := s.resume(j, kept, since)
 	if err != nil {
 		return nil, err
 	}
-	kept := plan.Dataset{Name: j.def.Name, Role: j.def.Role}
-	for _, c := range j.def.Columns {
-		if c.Role != kequn.ColIgnore {
-			kept.Columns = append(kept.Columns, c)
+	hash := ""
+	if !j.file.IsDatabase() || from.before { // a database that is read for the first time tells the hash afterwards
+		sum, err := j.file.Digest(ctx, schema)
+		if err != nil {
+			return nil, err
+		}
+		hash = hex.EncodeToString(sum[:])
+		if before, ok := tx.HasFile(kept, hash); ok {
+			return again(before), nil
 		}
 	}
-	if before, ok := tx.HasFile(kept, hash); ok {
-		res.Read = before.Kept + before.Duplicate + before.Rejected
-		res.Duplicate, res.Again = res.Read, true
-		return res, nil
+	if err := from.refuse(j); err != nil {
+		return nil, err
 	}
-	load, err := tx.Load(kept, store.LoadOptions{File: filepath.Base(j.path), FileHash: hash, LoadedAt: loadedAt})
+	cursor, err := from.next(ctx, j)
+	if err != nil {
+		return nil, err
+	}
+	load, err := tx.Load(kept, store.LoadOptions{File: j.file.Name(), FileHash: hash, LoadedAt: loadedAt, Cursor: cursor})
 	if err != nil {
 		return nil, err
 	}
@@ -369,9 +508,9 @@ func (s *Shop) loadFile(ctx context.Context, tx *store.Tx, j *job, loadedAt kequ
 	if err != nil {
 		return nil, err
 	}
-	step := s.Lang.Pick("读入 ", "load ") + filepath.Base(j.path)
+	step := s.Lang.Pick("读入 ", "load ") + j.file.Name()
 	var rows, unjoined, firstUnjoined int64
-	counts, err := j.file.Read(ctx, j.schema(), func(b *source.Batch) error {
+	counts, err := j.file.Read(ctx, schema, func(b *source.Batch) error {
 		t, lines := b.Table, b.Line
 		if join != nil {
 			var missing []int64
@@ -396,6 +535,19 @@ func (s *Shop) loadFile(ctx context.Context, tx *store.Tx, j *job, loadedAt kequ
 	}, out.write)
 	if err != nil {
 		return nil, err
+	}
+	res.Notes = append(slices.Clone(j.file.Notes), append(from.notes, res.Notes...)...)
+	if hash == "" {
+		hash = hex.EncodeToString(counts.SHA256[:])
+		load.SetFileHash(hash)
+	}
+	if counts.Read == 0 && from.before {
+		load.SetFileHash("") // nothing was said that was not known
+		if _, err := load.Close(); err != nil {
+			return nil, err
+		}
+		res.Again = true
+		return res, nil
 	}
 	if counts.Read == 0 {
 		return nil, kequn.Errorf(kequn.KindInput, j.path, "%s", s.Lang.Pick("只有表头，没有数据行", "has a header line and no row below it"))

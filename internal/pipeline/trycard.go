@@ -46,13 +46,18 @@ func (t *trial) card(ctx context.Context) error {
 		end = t.began.Add(t.f.Time*92/100 - time.Duration(t.x.NRows())*afterwards)
 	}
 	j := &judging{Options: t.Options, ladder: t.ladder, line: t.rung(t.res.Chosen), x: t.x, y: t.y, w: t.w, group: t.group, rounds: t.limited(t.split.rounds),
-		other: t.f.Test != "" && t.apart == nil, deep: true, left: func() time.Duration { return time.Until(end) }}
+		other: t.f.Test != "" && t.apart == nil, left: func() time.Duration { return time.Until(end) }}
 	var err error
 	if t.res.DataHash, err = hashOf(t.f.File); err != nil {
 		return err
 	}
 	if t.res.Card, t.res.Reasons, err = j.judge(ctx); err != nil {
 		return err
+	}
+	if t.y.Task != kequn.Multiclass {
+		if t.res.Card.Fairness, err = t.fairness(j.line, j.held); err != nil {
+			return err
+		}
 	}
 	if j.held != nil && j.left() > 0 {
 		t.res.Examples, err = t.examples(ctx, j.held, j.rounds[0].Test)
