@@ -90,14 +90,20 @@ func (a *app) loadCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "load FILE…",
 		Short: "read customers, events, orders; propose what each column is",
-		Long: `Reads CSV (any delimiter, UTF-8, UTF-16 or GB18030, also .gz and .zst) and Parquet into the workspace, which is made
-if there is none. What each file and column is (who, when, how much) is proposed from names and values and written to
+		Long: `Reads CSV (any delimiter, UTF-8, UTF-16 or GB18030), JSON (objects line by line or in an array), both also as .gz and
+.zst, Excel (.xlsx, another sheet as file.xlsx#Sheet2), Parquet, and tables or queries of a running PostgreSQL into the
+workspace, which is made if there is none. A folder stands for the tables in it, 'exports/*.csv' for what fits; files
+that were loaded before are recognised by their content. The password of a database comes from PGPASSWORD or ~/.pgpass.
+
+What each file and column is (who, when, how much) is proposed from names and values and written to
 kequn.yaml, where you can change it. Flags overrule the proposal for all files of the call.
 
 Every row read is kept, rejected or a duplicate, and the three add up. Rejected rows are in a file, with line and
 reason. Loading the same file again changes nothing.`,
 		Example: `  kequn load customers.csv events.csv.gz orders.parquet
-  kequn load sales.csv --as orders --customer CustomerID --time InvoiceDate --amount "Quantity * UnitPrice"`,
+  kequn load sales.csv --as orders --customer CustomerID --time InvoiceDate --amount "Quantity * UnitPrice"
+  kequn load exports/ 'more/*.jsonl' report.xlsx#Orders
+  kequn load 'postgres://reader@db.example/shop?table=public.orders' --since-column updated_at`,
 		Args: cobra.MinimumNArgs(1),
 	}
 	fl := c.Flags()
@@ -111,6 +117,7 @@ reason. Loading the same file again changes nothing.`,
 	fl.StringVar(&f.Item, "item", "", "`COL` that says which product it is")
 	fl.StringVar(&f.Key, "key", "", "`COL` by which a lookup is joined")
 	fl.StringVar(&f.KnownAt, "known-at", "", "`COL` that says when the row entered the records")
+	fl.StringVar(&f.SinceColumn, "since-column", "", "`COL` of a database that grows (updated_at): the next load reads only rows that are newer")
 	fl.StringVar(&f.LoadedAt, "loaded-at", "", "instant `T` at which attributes and corrections of these files were known (default now)")
 	return a.shopRun(c, true, func(s *pipeline.Shop, args []string) error {
 		f.Files = args

@@ -123,11 +123,13 @@ func (f *File) cutPostgres(ctx context.Context, q *queue, want wanted) (sum [32]
 	return f.sumOf(r, want), nil
 }
 
-// sumOf is the hash of rows as the server sent them, and of the names of their columns.
+// sumOf is the hash of rows as the server sent them, of the names of their columns and of where the reading began: the
+// same rows read as news of another day are news.
 func (f *File) sumOf(r *copyReader, want wanted) [32]byte {
 	for _, k := range want.columns() {
 		io.WriteString(r.sum, "\n"+f.Columns[k])
 	}
+	io.WriteString(r.sum, "\n"+f.db.where())
 	return [32]byte(r.sum.Sum(nil))
 }
 

@@ -22,6 +22,7 @@ type LoadOptions struct {
 	FileHash string        // of the unpacked bytes; "" when there is no file
 	LoadedAt kequn.Instant // when the rows became known, for those that do not say so themselves
 	Rejected int64         // rows the reader refused, for the records only
+	Cursor   string        // of a database: column=value of the newest row
 }
 
 // Reject is a row that was not kept.
@@ -351,7 +352,7 @@ func (x *Load) close() error {
 	}
 	if x.o.FileHash != "" {
 		d.Files = append(slices.Clone(d.Files), File{Name: x.o.File, Hash: x.o.FileHash, Mapping: x.mapping, LoadedAt: x.o.LoadedAt,
-			Kept: x.counts.Kept, Duplicate: x.counts.Duplicate, Rejected: x.counts.Rejected + x.o.Rejected})
+			Kept: x.counts.Kept, Duplicate: x.counts.Duplicate, Rejected: x.counts.Rejected + x.o.Rejected, Cursor: x.o.Cursor})
 	}
 	t := x.tx
 	if x.counts.Kept == 0 && x.o.FileHash == "" && findDataset(t.next.Datasets, d.Name) != nil {

@@ -103,6 +103,7 @@ type File struct {
 	Kept      int64         `json:"kept"`
 	Duplicate int64         `json:"duplicate"`
 	Rejected  int64         `json:"rejected"`
+	Cursor    string        `json:"cursor,omitempty"` // of a database: column=value of the newest row, after which the next load begins
 }
 
 // Blob is one stored document: a model, a receipt, a JSON document. Receipts of a name are all kept.
