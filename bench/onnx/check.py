@@ -179,7 +179,7 @@ def main():
                     cols[4] = doc["error"]["message"]
                 print("| " + " | ".join(cols) + " |", flush=True)
     print(f"\ngreatest difference of all: {worst:.1e}")
-    sys.exit(worst > 1e-6)
+    sys.exit(1 if worst > 1e-6 else 0)
 
 
 if __name__ == "__main__":
