@@ -37,7 +37,7 @@ type TryGroups struct {
 func TryCluster(ctx context.Context, o Options, f TryFlags) (*TryGroups, error) {
 	t := &trial{Options: o.withDefaults(), f: f, began: time.Now(), res: &TryResult{Notes: []string{}}}
 	for _, wrong := range []struct{ flag, value string }{
-		{"--positive", f.Positive}, {"--folds", f.Folds}, {"--test", f.Test}, {"--predictions", f.Predictions}, {"--schedule", f.Schedule},
+		{"--positive", f.Positive}, {"--folds", f.Folds}, {"--test", f.Test}, {"--predictions", f.Predictions}, {"--schedule", f.Schedule}, {"--save", f.Save},
 	} {
 		if wrong.value != "" {
 			return nil, usage(wrong.flag, "does not belong to --task cluster")
