@@ -149,10 +149,7 @@ func (a *app) printPrediction(w io.Writer, p *pipeline.Prediction) {
 		}
 		t.print(w)
 	}
-	fmt.Fprintln(w, p.Why)
-	if p.Card != nil {
-		fmt.Fprintf(w, a.say("评级：%s。%s\n", "grade: %s. %s\n"), p.Card.Grade(a.language()), p.Card.Advice(a.language()))
-	}
+	fmt.Fprintln(w, p.Brief)
 	for _, l := range p.Leaks {
 		fmt.Fprintf(w, a.say("疑似泄漏 %s：%s", "may be a leak: %s: %s"), l.Column, l.Evidence)
 		if l.Dropped {
@@ -160,7 +157,9 @@ func (a *app) printPrediction(w io.Writer, p *pipeline.Prediction) {
 		}
 		fmt.Fprintln(w)
 	}
-	if len(p.Drivers) > 0 {
+	if p.Card != nil {
+		a.printCard(w, p.Card, p.Reasons, p.Words)
+	} else if len(p.Drivers) > 0 {
 		fmt.Fprintln(w, a.say("主要依据：", "what moves the score:"))
 		for _, d := range p.Drivers[:min(5, len(p.Drivers))] {
 			fmt.Fprintf(w, "  %5s  %s\n", percent(d.Share), a.say(d.TextZH, d.TextEN))
@@ -208,6 +207,9 @@ func (a *app) printWhy(w io.Writer, y *pipeline.Why) {
 		fmt.Fprintf(w, "\n%s  %s\n", g.Goal, g.Headline)
 		for i, r := range g.Reasons {
 			fmt.Fprintf(w, "  %d. %s\n", i+1, r.Text)
+		}
+		if g.Change != nil {
+			fmt.Fprintf(w, "  → %s\n", g.Change.Text)
 		}
 	}
 	for _, d := range y.Decisions {

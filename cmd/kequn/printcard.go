@@ -16,7 +16,8 @@ const (
 )
 
 // printCard says how far to trust a model: what a reader at a prompt wants of the card.
-func (a *app) printCard(w io.Writer, c *evaluate.Card, g *explain.Global) {
+// words says what a column is; nil, and columns of which it says nothing, are called by their names.
+func (a *app) printCard(w io.Writer, c *evaluate.Card, g *explain.Global, words func(column string) (zh, en string)) {
 	if c == nil {
 		return
 	}
@@ -39,7 +40,7 @@ func (a *app) printCard(w io.Writer, c *evaluate.Card, g *explain.Global) {
 	for _, f := range c.Fairness {
 		fmt.Fprintf(w, a.say("公平性（%s）：%s\n", "fairness by %s: %s\n"), f.Attribute, f.In(lang))
 	}
-	a.printReasons(w, g)
+	a.printReasons(w, g, words)
 	var left []string
 	for _, n := range c.NotMeasured {
 		part, _, _ := strings.Cut(n.Part, ".")
@@ -71,9 +72,17 @@ var partWords = map[string]evaluate.Text{
 }
 
 // printReasons says what moves the score, and how few columns would do.
-func (a *app) printReasons(w io.Writer, g *explain.Global) {
+func (a *app) printReasons(w io.Writer, g *explain.Global, words func(column string) (zh, en string)) {
 	if g == nil {
 		return
+	}
+	called := func(column string) string {
+		if words != nil {
+			if zh, en := words(column); zh != "" {
+				return a.say(zh, en)
+			}
+		}
+		return column
 	}
 	weights := g.Permutation
 	if len(weights) == 0 {
@@ -87,7 +96,7 @@ func (a *app) printReasons(w io.Writer, g *explain.Global) {
 		if shown++; shown == 1 {
 			fmt.Fprintln(w, a.say("主要依据：", "what moves the score:"))
 		}
-		line := fmt.Sprintf("  %6s  %s", percent(x.Share), x.Column)
+		line := fmt.Sprintf("  %6s  %s", percent(x.Share), called(x.Column))
 		for _, e := range g.Effects {
 			if e.Column == x.Column {
 				if text := a.say(e.Zh, e.En); text != "" {
@@ -99,7 +108,11 @@ func (a *app) printReasons(w io.Writer, g *explain.Global) {
 	}
 	for _, f := range g.Fewer {
 		if f.Enough {
-			fmt.Fprintf(w, a.say("只用 %d 列就够：%s\n", "%d columns would do: %s\n"), f.Columns, strings.Join(f.Names, ", "))
+			names := make([]string, len(f.Names))
+			for i, n := range f.Names {
+				names[i] = called(n)
+			}
+			fmt.Fprintf(w, a.say("只用 %d 列就够：%s\n", "%d columns would do: %s\n"), f.Columns, strings.Join(names, a.say("、", ", ")))
 			break
 		}
 	}

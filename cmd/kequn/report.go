@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -23,15 +24,38 @@ func (a *app) writeReport(s *pipeline.Shop, out string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return out, writePage(out, func(w io.Writer) error { return report.Write(w, reportOf(d, a.language())) })
+}
+
+// writePage writes a file that appears whole or not at all.
+func writePage(out string, write func(w io.Writer) error) error {
 	tmp, err := os.CreateTemp(filepath.Dir(out), ".report-*")
 	if err != nil {
-		return "", kequn.Errorf(kequn.KindUsage, out, "cannot be written: %v", err)
+		return unwritable(out, err)
 	}
 	defer os.Remove(tmp.Name())
-	if err := errors.Join(report.Write(tmp, reportOf(d, a.language())), tmp.Chmod(0o644), tmp.Close()); err != nil {
-		return "", err
+	if err := errors.Join(write(tmp), tmp.Chmod(0o644), tmp.Close()); err != nil {
+		return err
 	}
-	return out, os.Rename(tmp.Name(), out)
+	return os.Rename(tmp.Name(), out)
+}
+
+func unwritable(out string, err error) error {
+	return kequn.Errorf(kequn.KindUsage, out, "cannot be written: %v", err)
+}
+
+// checkPage refuses a page that cannot be written, before the work that it is about.
+func checkPage(out string) error {
+	if out == "" {
+		return nil
+	}
+	if info, err := os.Stat(filepath.Dir(out)); err != nil || !info.IsDir() {
+		return kequn.Errorf(kequn.KindUsage, out, "the folder does not exist").WithHint("make it first")
+	}
+	if info, err := os.Stat(out); err == nil && info.IsDir() {
+		return kequn.Errorf(kequn.KindUsage, out, "is a folder, not a file")
+	}
+	return nil
 }
 
 // initKey makes a sealed workspace.

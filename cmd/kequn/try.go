@@ -110,7 +110,7 @@ func (a *app) printTry(w io.Writer, r *pipeline.TryResult) {
 		}
 		fmt.Fprintf(w, a.say("如果决策时还不知道它，请用 --drop %s。\n", " If it is not known when you decide: --drop %s.\n"), l.Column)
 	}
-	a.printCard(w, r.Card, r.Reasons)
+	a.printCard(w, r.Card, r.Reasons, nil)
 	if len(r.Notes) > 0 {
 		fmt.Fprintln(w)
 	}

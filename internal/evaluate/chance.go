@@ -70,7 +70,7 @@ func (l *lab) chance() error {
 	}
 	found := slices.DeleteFunc(skill[:nShuffles:nShuffles], math.IsNaN)
 	mean, variance := kernel.MeanVar(found, nil)
-	c := &Chance{Shuffles: len(found), Mean: mean, Skill: truth}
+	c := &Chance{Shuffles: len(found), Mean: mean, Skill: truth, Skills: found}
 	if len(found) < leastShuffle || variance < 1e-18 {
 		l.not("chance", "打乱结果后的模型没有差别，无法比较", "models of shuffled outcomes do not differ, so there is nothing to compare with")
 		return nil

@@ -95,6 +95,9 @@ func (j *judging) judge(ctx context.Context) (*Card, *explain.Global, error) {
 	if again := j.ladder.Standin(j.line, againFit); again != nil {
 		e := evaluate.Experiment{X: j.x, Y: j.y, W: j.w, Group: j.group, Train: first.Train, Test: first.Test, Learner: j.seeded(*again), Places: j.places,
 			Seed: j.Seed, Threads: j.Threads, Brief: evaluate.Text(j.why()), Left: j.before(explainShare), Progress: func(done, of float64, what evaluate.Text) {
+				if what.En == "" {
+					return // done
+				}
 				j.Progress(j.Lang.Pick("评判：", "judge: ")+what.In(j.Lang), int64(1000*done), int64(1000*of))
 			}}
 		if err := e.Run(ctx, card); err != nil {

@@ -56,6 +56,7 @@ type Prediction struct {
 	Chosen    string          `json:"chosen"`
 	Simple    string          `json:"simple"`
 	Why       string          `json:"why"`
+	Brief     string          `json:"brief"` // the same in a few sentences
 	WhyZH     string          `json:"-"`
 	WhyEN     string          `json:"-"`
 	Leaks     []Leak          `json:"leaks"`
@@ -489,7 +490,7 @@ func (s *Shop) describe(v *view, l *learned) *Prediction {
 	t, g := l.study, l.study.goal
 	p := &Prediction{Goal: g, Name: g.Name, Question: Question(g, s.Lang), Task: t.y.Task, Cutoff: kequn.FormatZone(t.cuts.Ask, v.zone), SameTime: t.cuts.SameTime,
 		Judged: kequn.FormatZone(t.cuts.Judge, v.zone), Learned: []string{}, Rows: l.ladder.Rows, Positives: l.ladder.Positives, Models: l.ladder.Models, Chosen: l.line, Simple: l.ladder.Simple,
-		Why: l.ladder.Why(s.Lang), WhyZH: l.ladder.Why(kequn.Chinese), WhyEN: l.ladder.Why(kequn.English), Features: len(t.defs), Leaks: []Leak{}, Notes: t.notes}
+		Why: l.ladder.Why(s.Lang), Brief: l.ladder.Brief(s.Lang), WhyZH: l.ladder.Why(kequn.Chinese), WhyEN: l.ladder.Why(kequn.English), Features: len(t.defs), Leaks: []Leak{}, Notes: t.notes}
 	for _, c := range t.cuts.Learn {
 		p.Learned = append(p.Learned, kequn.FormatZone(c, v.zone))
 	}
@@ -650,7 +651,7 @@ func (s *Shop) keepGoal(ctx context.Context, v *view, l *learned, p *Prediction,
 	if _, err := tx.PutBlob("models", p.Name, b.Bytes()); err != nil {
 		return err
 	}
-	if err := putDoc(tx, "goal."+p.Name, goalDoc{Prediction: p, Goal: p.Goal, WhyZH: p.WhyZH, WhyEN: p.WhyEN, Ask: l.study.cuts.Ask, Definitions: l.study.defs}); err != nil {
+	if err := putDoc(tx, "goal."+p.Name, goalDoc{Prediction: p, Goal: p.Goal, WhyZH: p.WhyZH, WhyEN: p.WhyEN, Ask: l.study.cuts.Ask, Definitions: l.study.defs, Plausible: plausibleOf(l.study.panel.X, l.study.defs)}); err != nil {
 		return err
 	}
 	if err := s.putScores(ctx, tx, v, p.Name, l.study.cuts.Ask, sc); err != nil {
@@ -667,6 +668,7 @@ type goalDoc struct {
 	WhyEN       string          `json:"why_en"`
 	Ask         kequn.Cutoff    `json:"ask"`
 	Definitions []query.Feature `json:"definitions"`
+	Plausible   []plausible     `json:"plausible,omitempty"` // per feature, for the nearest change of a score
 }
 
 // Backtest learns a goal as if it were the cutoff, and compares with what happened. Nothing is kept.

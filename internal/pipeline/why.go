@@ -35,6 +35,16 @@ type WhyGoal struct {
 	Base       float64     `json:"base"`   // margin of the average customer
 	Margin     float64     `json:"margin"` // base plus all contributions
 	Reasons    []WhyReason `json:"reasons"`
+	Change     *WhyChange  `json:"nearest_change,omitempty"`
+}
+
+// WhyChange is the nearest change that would take the customer into, or out of, the best scored fifth.
+type WhyChange struct {
+	Enters    bool           `json:"enters"`    // into the best scored fifth
+	Threshold float64        `json:"threshold"` // its lowest score
+	Steps     []explain.Step `json:"steps"`
+	To        float64        `json:"to"` // the score then
+	Text      string         `json:"text"`
 }
 
 // WhyReason is one feature's part in a score.
@@ -168,7 +178,8 @@ func (s *Shop) whyGoal(ctx context.Context, v *view, name, customer string) (*ex
 	for _, r := range reasons[0].Reasons {
 		out.Reasons = append(out.Reasons, WhyReason{Feature: r.Column, Value: r.Value, Contribution: r.Contribution, Kind: query.Kind(r.Kind), Text: s.Lang.Pick(r.Zh, r.En)})
 	}
-	return out, nil
+	out.Change, err = s.whyChange(ctx, v, doc, m, x, score[0])
+	return out, err
 }
 
 // wordsOf returns the plain words of features.

@@ -89,7 +89,11 @@ func (r *Result) Brief(l kequn.Lang) string {
 		if worse > 1 && figure(least) != figure(most) {
 			span += l.Pick(" 至 ", " to ") + figure(most)
 		}
-		out = append(out, fmt.Sprintf(l.Pick("其余 %d 种方法的%s高 %s%%。", "%d others have a %s that is %s %% higher."), worse, r.by(l), span))
+		others := l.Pick("其余 %d 种方法的%s高 %s%%。", "%d others have a %s that is %s %% higher.")
+		if worse == 1 {
+			others = l.Pick("另外 %d 种方法的%s高 %s%%。", "%d other has a %s that is %s %% higher.")
+		}
+		out = append(out, fmt.Sprintf(others, worse, r.by(l), span))
 	}
 	if len(tied) > 0 {
 		out = append(out, fmt.Sprintf(l.Pick("差别在误差之内的：%s。", "Within the noise: %s."), strings.Join(tied, l.Pick("、", ", "))))
