@@ -1,4 +1,4 @@
-// Package source reads what people have: CSV in any dialect and encoding, packed or not, and Parquet.
+// Package source reads what people have: CSV in any dialect, JSON lines, Excel, Parquet, a running PostgreSQL.
 //
 // A file passes through the room in three steps, each of which may be the last:
 //
@@ -106,10 +106,11 @@ type File struct {
 	db      *database
 }
 
-// Open opens the file at path, tells by its content what it is, and takes a sample of its first rows.
+// Open opens the file at path, tells by its content what it is, and takes a sample of its first rows. A sheet of a workbook
+// is named behind its file (book.xlsx#Sheet2); a path such as postgres://host/shop?table=orders is a database.
 //
 // A file that cannot be data is refused with an input error that says what it seems to be: missing, empty, a folder, a
-// program, an archive, a spreadsheet, JSON, an image, text in an unknown encoding, a damaged Parquet footer, two columns
+// program, an archive, an image, text in an unknown encoding, a damaged Parquet footer, two columns
 // of one name, more columns than the limit. The caller closes the file.
 func Open(path string, opt Options) (f *File, err error) {
 	opt.Limits = opt.Limits.withDefaults()
