@@ -16,6 +16,7 @@ import (
 	"kequn/internal/kernel"
 	"kequn/internal/metric"
 	"kequn/internal/model"
+	"kequn/internal/model/additive"
 	"kequn/internal/model/gbdt"
 	"kequn/internal/model/ladder"
 	"kequn/internal/model/linear"
@@ -168,7 +169,7 @@ func TestSQLGivesTheModelsScores(t *testing.T) {
 	db := database(t, other)
 	for name, l := range map[string]model.Learner{
 		"linear": linear.Learner{}, "linear straight": linear.Learner{Straight: true, NoLog: true}, "linear power": linear.Learner{Power: 1.5}, "base": ladder.Base{},
-		"tree": tree.Learner{}, "rulelist": tree.RuleList{}, "gbdt": gbdt.Learner{Trees: 12, Leaves: 8}, "gbdt power": gbdt.Learner{Trees: 12, Leaves: 8, Power: 1.5},
+		"additive": additive.Learner{Sweeps: 60}, "tree": tree.Learner{}, "rulelist": tree.RuleList{}, "gbdt": gbdt.Learner{Trees: 12, Leaves: 8}, "gbdt power": gbdt.Learner{Trees: 12, Leaves: 8, Power: 1.5},
 		"gbdt symmetric": gbdt.Learner{Trees: 6, Symmetric: true, Depth: 4}, "gbdt, many trees": gbdt.Learner{Trees: 200, Leaves: 2},
 	} {
 		for _, task := range []kequn.Task{kequn.Binary, kequn.Regression, kequn.Multiclass} {

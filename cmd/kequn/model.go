@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 
@@ -90,7 +92,7 @@ kqm for another kequn (of a goal).
 
 ONNX: linear, tree, rulelist, additive, forest, extra, gbdt in all its kinds, and blends of these with their calibration. One input of shape
 (rows, 1) per column: float64 with NaN for missing, texts with "" for missing.
-SQL: linear, tree, rulelist, gbdt of at most 2,000 questions in all, and blends of these. Missing values are NULL, times are seconds
+SQL: linear, tree, rulelist, additive, gbdt of at most 2,000 questions in all, and blends of these. Missing values are NULL, times are seconds
 since 1970.
 
 The file holds the model and no customer. It names the columns and the values of categories (such as cities) that training rows had:
@@ -131,8 +133,11 @@ also of a goal of a sealed workspace, whose export is not encrypted.`,
 	})
 }
 
-// mostRules is how many rules of a model are shown to people; JSON has them all.
-const mostRules = 30
+// How many columns and rules of a model are shown to people; JSON has them all.
+const (
+	mostColumns = 30
+	mostRules   = 30
+)
 
 func (a *app) printModel(w io.Writer, m *pipeline.ModelInfo) {
 	task := map[kequn.Task]string{kequn.Binary: a.say("是或否", "yes or no"), kequn.Regression: a.say("数额", "an amount"), kequn.Multiclass: a.say("多个类别之一", "one of several classes")}[m.Task]
@@ -160,14 +165,19 @@ func (a *app) printModel(w io.Writer, m *pipeline.ModelInfo) {
 	}
 	fmt.Fprintf(w, a.say("可导出为：%s\n\n", "can be exported as: %s\n\n"), can)
 	t := newTable(a.say("列", "column"), a.say("类型", "kind"), a.say("取值数", "values"), a.say("重要性", "importance"))
-	for _, c := range m.Columns {
+	columns := slices.Clone(m.Columns)
+	slices.SortStableFunc(columns, func(a, b pipeline.ModelColumn) int { return cmp.Compare(b.Importance, a.Importance) })
+	for _, c := range columns[:min(mostColumns, len(columns))] {
 		levels := ""
 		if c.Levels > 0 {
 			levels = count(c.Levels)
 		}
-		t.row(c.Name, c.Kind, levels, percent(c.Importance))
+		t.row(c.Name, a.kindWord(c.Kind), levels, percent(c.Importance))
 	}
 	t.print(w)
+	if more := len(columns) - mostColumns; more > 0 {
+		fmt.Fprintf(w, a.say("… 还有 %d 列（--json 列出全部）\n", "… and %d more columns (--json lists all)\n"), more)
+	}
 	if len(m.Rules) > 0 {
 		fmt.Fprintln(w)
 	}
@@ -184,6 +194,19 @@ func (a *app) printModel(w io.Writer, m *pipeline.ModelInfo) {
 	for _, n := range m.Notes {
 		fmt.Fprintf(w, "· %s\n", n)
 	}
+}
+
+// kindWord is what people call a kind of column.
+func (a *app) kindWord(kind string) string {
+	switch kind {
+	case "number":
+		return a.say("数字", kind)
+	case "category":
+		return a.say("类别", kind)
+	case "text":
+		return a.say("文本", kind)
+	}
+	return kind
 }
 
 func kindOfModel(m *pipeline.ModelInfo) string {

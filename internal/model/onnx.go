@@ -56,7 +56,7 @@ func CannotExport(h Header, to string) *kequn.Error {
 	if slices.ContainsFunc(h.Columns, func(c Column) bool { return c.Kind == table.Text }) {
 		err = CannotExportText(h, to)
 	}
-	return err.WithHint("train one that can: --models linear, tree, rulelist or gbdt%s", map[string]string{"ONNX": ", additive, forest, extra"}[to])
+	return err.WithHint("train one that can: --models linear, tree, rulelist, additive or gbdt%s", map[string]string{"ONNX": ", forest, extra"}[to])
 }
 
 // CannotExportText is the error of a model that reads free text, which is cut into words by our own program only.

@@ -1,13 +1,19 @@
 package additive
 
 import (
+	"fmt"
+	"strings"
+
 	"kequn"
 	"kequn/internal/model"
 	"kequn/internal/onnx"
 	"kequn/internal/treekit"
 )
 
-var _ model.ONNXer = (*Model)(nil)
+var (
+	_ model.ONNXer = (*Model)(nil)
+	_ model.SQLer  = (*Model)(nil)
+)
 
 // ONNX implements [model.ONNXer]: a column's cell is found by its borders or level, and names a row of a table of what it adds.
 func (m *Model) ONNX(g *onnx.Graph) (onnx.Value, error) {
@@ -71,4 +77,92 @@ func wholes(of []uint8, times int) []int64 {
 		out[i] = int64(v) * int64(times)
 	}
 	return out
+}
+
+// mostSQLCells is the number of cells, of shapes and pairs, beyond which a model is not written as SQL.
+const mostSQLCells = 20_000
+
+// SQL implements [model.SQLer]: a CASE per shape over its cells; of a pair, two helpers tell its steps.
+func (m *Model) SQL(q *model.Query) ([]model.SQLValue, error) {
+	b, cells := m.body, 0
+	for t := range b.columns {
+		cells += len(b.columns[t].weight)
+	}
+	for t := range b.pairs {
+		cells += len(b.pairs[t].weight)
+	}
+	if cells *= len(b.base); cells > mostSQLCells {
+		return nil, kequn.Errorf(kequn.KindUsage, "", "%s has %d cells, more than the %d that databases take as SQL", m.header.Family, cells, mostSQLCells).
+			WithHint("export it --to onnx, or train a simpler one: --models linear, tree or rulelist")
+	}
+	at := make([]model.SQLValue, len(b.pairs)) // the cell of each pair
+	for t := range b.pairs {
+		p := &b.pairs[t]
+		row := q.Let(m.cellSQL(q, p.a, func(cell int) string { return fmt.Sprint(int(p.ofA[cell]) * p.nb) }))
+		col := q.Let(m.cellSQL(q, p.b, func(cell int) string { return fmt.Sprint(p.ofB[cell]) }))
+		at[t] = q.Let(row.String()+" + "+col.String(), row, col)
+	}
+	margins := make([]model.SQLValue, len(b.base))
+	for k := range margins {
+		parts := []string{q.Double(b.base[k])}
+		for t := range b.columns {
+			value := b.columns[t].value[k]
+			parts = append(parts, m.cellSQL(q, b.columns[t].column, func(cell int) string { return q.Number(value[cell]) }))
+		}
+		for t := range b.pairs {
+			var s strings.Builder
+			fmt.Fprintf(&s, "CASE %s", at[t])
+			for cell, v := range b.pairs[t].value[k] {
+				fmt.Fprintf(&s, " WHEN %d THEN %s", cell, q.Number(v))
+			}
+			parts = append(parts, s.String()+" END")
+		}
+		margins[k] = q.Let(q.Sum(parts), at...)
+	}
+	switch m.header.Task {
+	case kequn.Binary:
+		return []model.SQLValue{q.Logistic(margins[0])}, nil
+	case kequn.Multiclass:
+		return q.Softmax(margins), nil
+	}
+	return margins, nil
+}
+
+// cellSQL writes what a column's cell stands for; neighbours that stand for the same are one.
+func (m *Model) cellSQL(q *model.Query, column int, text func(cell int) string) string {
+	c, cut := m.header.Columns[column], &m.body.cuts[column]
+	missing := text(int(cut.MissingBin()))
+	var s strings.Builder
+	if cut.IsCategory() {
+		chosen := map[string][]bool{} // by text; walked in the order of levels
+		for l := range c.Levels {
+			says := text(int(cut.BinLevel(int32(l))))
+			if chosen[says] == nil {
+				chosen[says] = make([]bool, len(c.Levels))
+			}
+			chosen[says][l] = true
+		}
+		for l := range c.Levels {
+			says := text(int(cut.BinLevel(int32(l))))
+			if is := chosen[says]; is != nil && says != missing {
+				s.WriteString("\n  WHEN " + q.Among(c, is, false) + " THEN " + says)
+			}
+			chosen[says] = nil
+		}
+		return caseOf(s.String(), missing)
+	}
+	s.WriteString("\n  WHEN " + q.Missing(c) + " THEN " + missing)
+	for cell, border := range cut.Upper {
+		if says := text(cell); says != text(cell+1) {
+			s.WriteString("\n  WHEN " + q.AtMost(c, border, false) + " THEN " + says)
+		}
+	}
+	return caseOf(s.String(), text(len(cut.Upper)))
+}
+
+func caseOf(when, otherwise string) string {
+	if when == "" {
+		return otherwise
+	}
+	return "CASE" + when + "\n  ELSE " + otherwise + " END"
 }
