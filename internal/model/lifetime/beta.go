@@ -20,8 +20,6 @@ type betaGeometric struct {
 	zero int // 1 where a customer can leave right after the first order
 }
 
-func (m betaGeometric) nParams() int { return 4 }
-
 // rising returns log Γ(r+k·x)/Γ(r) of each different x, and its derivative by r. Short stretches are sums of logarithms, which lose no digits however
 // large r is, unlike differences of log Γ.
 func rising(r float64, k int, unique []int) (value, slope []float64) {

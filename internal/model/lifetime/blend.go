@@ -83,14 +83,7 @@ func fitBoth(ctx context.Context, all []Summary, o Options) ([]*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := false
-	for _, s := range all {
-		known = known || s.LogGaps != 0
-	}
 	o.Process, o.NoSpend = MBGCNBD, true
-	if !known {
-		o.Process = MBGNBD // without gaps k cannot be told
-	}
 	b, err := Fit(ctx, all, o)
 	if err != nil {
 		return nil, err

@@ -110,6 +110,9 @@ func Fit(ctx context.Context, all []Summary, o Options) (*Model, error) {
 	if !(o.Level > 0 && o.Level < 1) || o.K < 0 || o.K > mostK {
 		return nil, kequn.Errorf(kequn.KindUsage, "", "level %v and k %d: level must lie between 0 and 1, k between 0 and %d", o.Level, o.K, mostK)
 	}
+	if o.K > 1 && o.Process != MBGCNBD && o.Process != Auto {
+		return nil, kequn.Errorf(kequn.KindUsage, "", "process %q has no k", o.Process).WithHint("take %q", MBGCNBD)
+	}
 	buyers := 0
 	for i, s := range all {
 		if fault := s.fault(); fault != "" {
@@ -186,9 +189,12 @@ func (m *Model) choose(ctx context.Context, g *groups, o Options) error {
 		return nil
 	}
 	from, to := 1, mostK
-	if o.K > 0 {
+	switch {
+	case o.K > 0:
 		from, to, price = o.K, o.K, 0
-	} else if o.Process == Auto {
+	case !g.gaps:
+		to = 1 // without gaps k cannot be told
+	case o.Process == Auto:
 		from = 2
 	}
 	last, falls := math.Inf(-1), 0

@@ -16,8 +16,6 @@ import (
 // nearest singularity is π away, by 16-point Gauss rules on panels short enough for 11 digits.
 type paretoNBD struct{}
 
-func (paretoNBD) nParams() int { return 4 }
-
 func (paretoNBD) starts(rate float64) [][]float64 {
 	return [][]float64{
 		{0.5, 0.5 / rate, 0.5, 0.5},
