@@ -84,6 +84,7 @@ type forecaster struct {
 	state     state
 	part      []float64
 	tail      []float64
+	amount    amount
 	last      Summary
 	horizon   float64
 	answer    Prediction
@@ -138,7 +139,8 @@ func (f *forecaster) expect(s Summary, horizon float64) Prediction {
 		if m.spend.p == 0 {
 			p.Spend = Range{mean * per, p.Orders.Median * per, p.Orders.Low * per, p.Orders.High * per}
 		} else {
-			a := newAmount(m.spend, s, f.tail)
+			a := &f.amount
+			a.fill(m.spend, s, f.tail)
 			p.Spend.Low = a.quantile(low, per)
 			p.Spend.Median = a.quantile(0.5, max(per, p.Spend.Low))
 			p.Spend.High = a.quantile(high, max(per, p.Spend.Median))
@@ -177,10 +179,11 @@ type amount struct {
 // fewTerms is how many different numbers of orders a spend distribution tells apart; medians move by less than 1 % from here on.
 const fewTerms = 24
 
-func newAmount(m *spendModel, s Summary, tail []float64) amount {
-	a := amount{none: 1}
+// fill makes a the distribution of a customer whose orders have the given P(N ≥ 1), P(N ≥ 2), …
+func (a *amount) fill(m *spendModel, s Summary, tail []float64) {
+	a.none, a.shape, a.weight, a.beta = 1, a.shape[:0], a.weight[:0], a.beta[:0]
 	if len(tail) == 0 {
-		return a
+		return
 	}
 	a.q, a.v = m.q+m.p*float64(s.Repeats), m.v+float64(s.Repeats)*s.Spend
 	a.none = 1 - tail[0]
@@ -201,10 +204,9 @@ func newAmount(m *spendModel, s Summary, tail []float64) amount {
 			mass, sum = 0, 0
 		}
 	}
-	return a
 }
 
-func (a amount) cdf(s float64) float64 {
+func (a *amount) cdf(s float64) float64 {
 	p := a.none
 	x, y := s/(s+a.v), a.v/(s+a.v)
 	for i, shape := range a.shape {
@@ -215,7 +217,7 @@ func (a amount) cdf(s float64) float64 {
 
 // quantile returns s with P(S ≤ s) = level, 0 where nothing is more likely than that: from a guess, by doubling, then by the Illinois method in
 // log s, to 1e-6.
-func (a amount) quantile(level, guess float64) float64 {
+func (a *amount) quantile(level, guess float64) float64 {
 	if a.none >= level-1e-9 {
 		return 0
 	}
