@@ -110,6 +110,11 @@ func (f *File) readWhole(ctx context.Context, schema []Column) (*table.Table, Co
 		for _, r := range b.Record {
 			rows = append(rows, r-1)
 		}
+		// Objects and sheets may leave fields out, so a small file can claim a huge table of nothing.
+		if cells := int64(len(rows)) * int64(len(schema)); f.db == nil && cells > 1<<25 && cells/64 > f.Bytes {
+			return kequn.Errorf(kequn.KindInput, f.Path, "%d rows of %d columns from %d bytes: nearly all of it is empty, and it would fill the memory", len(rows), len(schema), f.Bytes).
+				WithHint("keep the fields that are needed")
+		}
 		return out.Append(b.Table)
 	}, nil)
 	return out, counts, rows, err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -127,6 +128,22 @@ func TestJSONPacked(t *testing.T) {
 			t.Errorf("%s: %v %v", name, cells, err)
 		}
 	}
+}
+
+// TestJSONSparse: a few fields and many empty objects are no reason to take memory for all of their cells.
+func TestJSONSparse(t *testing.T) {
+	var b strings.Builder
+	for i := range 4000 {
+		fmt.Fprintf(&b, "%c\"k%d\":1", "{,"[min(i, 1)], i)
+	}
+	b.WriteString("}\n" + strings.Repeat("{}\n", 100_000))
+	_, _, err := ReadFlat(context.Background(), write(t, "x.jsonl", b.String()), Options{Threads: 1})
+	if err == nil || !strings.Contains(err.Error(), "nearly all of it is empty") {
+		t.Errorf("error %v", err)
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	t.Logf("memory %d MiB", m.Sys>>20)
 }
 
 // TestJSONIsCSV reads the same orders from both and compares every value.
