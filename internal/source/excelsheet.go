@@ -283,7 +283,7 @@ func (f *File) cutExcel(ctx context.Context, q *queue, want wanted) (sum [32]byt
 		return sum, err
 	}
 	e, width := f.excel, len(f.Columns)
-	most := batchRows(want.width)
+	most := batchRows(4 * want.width)
 	var c *chunk
 	begin := func() error {
 		if c, err = q.next(ctx); err != nil {

@@ -205,7 +205,7 @@ func (f *File) cutJSON(ctx context.Context, q *queue, width int) (sum [32]byte, 
 		return sum, err
 	}
 	cutter := &jsonCutter{shape: f.json.shape, line: 1}
-	if err := f.cutRecords(ctx, q, d, cutter, batchRows(width)); err != nil {
+	if err := f.cutRecords(ctx, q, d, cutter, batchRows(4*width)); err != nil {
 		return sum, err
 	}
 	return f.endOf(u)

@@ -117,7 +117,7 @@ func itoa(n int) string { return string(appendDecimal(nil, int64(n), 0)) }
 func (f *File) cutPostgres(ctx context.Context, q *queue, want wanted) (sum [32]byte, err error) {
 	r := f.copyOut(ctx, f.db.copySQL(want.columns(), f.db.where()))
 	defer r.Close()
-	if err := f.cutRecords(ctx, q, r, &jsonCutter{shape: copyLines, line: 1}, batchRows(want.width)); err != nil {
+	if err := f.cutRecords(ctx, q, r, &jsonCutter{shape: copyLines, line: 1}, batchRows(4*want.width)); err != nil {
 		return sum, f.dbError(err)
 	}
 	return f.sumOf(r, want), nil
