@@ -24,7 +24,7 @@ func (a *app) tryCard(r *pipeline.TryResult, f pipeline.TryFlags) report.CardPag
 	p := report.CardPage{
 		Lang: a.language(), Title: tableName(f.File) + ": " + r.Outcome, Program: kequn.Version, Created: time.Now().Format("2006-01-02 15:04"),
 		Data: filepath.Base(f.File), DataHash: r.DataHash, Window: a.say("一张表", "one table"), Seed: r.Seed, Card: r.Card, Why: r.Reasons,
-		WhyChosen: report.Text{ZH: r.Why, EN: r.Why}, Notes: r.Notes,
+		WhyChosen: report.Text{ZH: r.Brief, EN: r.Brief}, Notes: r.Notes,
 	}
 	if r.Positive != "" {
 		p.Title += " = " + r.Positive

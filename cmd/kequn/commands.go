@@ -254,23 +254,34 @@ func goalFlags(c *cobra.Command, f *pipeline.GoalFlags) {
 
 func (a *app) predictCommand() *cobra.Command {
 	var f pipeline.GoalFlags
+	var card string
 	c := &cobra.Command{
 		Use: "predict [GOAL]", Short: "score a goal: the ladder of models, the one chosen and why", Args: cobra.MaximumNArgs(1),
 		Long: `Fits the rungs of the ladder on earlier cutoffs, judges them on later time, chooses one and says why, and scores every eligible
 customer. GOAL is one of kequn.yaml, or is given by flags.`,
 		Example: `  kequn predict buys_again
+  kequn predict buys_again --card card.html
   kequn predict --sum orders.amount --within 90d --cutoff 2017-10-01 --out spend.csv`,
 	}
 	goalFlags(c, &f)
 	c.Flags().StringVar(&f.Cutoff, "cutoff", "", "instant of decision `T` (default just after the last event)")
 	c.Flags().StringVar(&f.Out, "out", "", "CSV `FILE` of scores to write")
+	c.Flags().StringVar(&card, "card", "", "`FILE` for the model card: a page (.html) or Markdown (.md)")
 	return a.shopRun(c, false, func(s *pipeline.Shop, args []string) error {
 		if len(args) == 1 {
 			f.Goal = args[0]
 		}
+		if err := checkPage(card); err != nil {
+			return err
+		}
 		res, err := s.Predict(a.ctx, f)
 		if err != nil {
 			return err
+		}
+		if card != "" {
+			if err := writePage(card, func(w io.Writer) error { return writeCardTo(w, card, a.goalCard(res, s)) }); err != nil {
+				return err
+			}
 		}
 		a.closeProgress()
 		return a.show(res, func(w io.Writer) { a.printPrediction(w, res) })

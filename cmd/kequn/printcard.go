@@ -38,7 +38,7 @@ func (a *app) printCard(w io.Writer, c *evaluate.Card, g *explain.Global, words 
 		}
 	}
 	for _, f := range c.Fairness {
-		fmt.Fprintf(w, a.say("公平性（%s）：%s\n", "fairness by %s: %s\n"), f.Attribute, f.In(lang))
+		fmt.Fprintf(w, a.say("公平性（%s）：%s\n", "fairness by %s: %s\n"), f.Attribute, firstSentence(f.In(lang)))
 	}
 	a.printReasons(w, g, words)
 	var left []string
@@ -58,6 +58,16 @@ func (a *app) printCard(w io.Writer, c *evaluate.Card, g *explain.Global, words 
 	if len(left) > 0 {
 		fmt.Fprintf(w, a.say("未测量：%s\n", "not measured: %s\n"), strings.Join(left, a.say("；", "; ")))
 	}
+}
+
+// firstSentence returns a text up to its first full stop: the page has the rest.
+func firstSentence(text string) string {
+	for _, stop := range []string{"。", ". "} {
+		if i := strings.Index(text, stop); i >= 0 {
+			return text[:i+len(strings.TrimSuffix(stop, " "))]
+		}
+	}
+	return text
 }
 
 // partWords are the parts of a card by their keys.

@@ -93,6 +93,7 @@ type Card struct {
 	Fairness    []Fairness    `json:"fairness,omitempty"`
 	Comparison  []Comparison  `json:"comparison,omitempty"`
 	Help        []Help        `json:"help,omitempty"`
+	Suspects    []Suspect     `json:"suspects,omitempty"` // set by who probed for leaks, before Conclude
 	NotMeasured []NotMeasured `json:"not_measured,omitempty"`
 
 	Verdict Verdict `json:"grade"`

@@ -134,6 +134,13 @@ type Proxy struct {
 	Text
 }
 
+// Suspect is a column of the model that seems to know the outcome, and that nobody confirmed.
+type Suspect struct {
+	Column  string   `json:"column"`
+	With    *float64 `json:"with,omitempty"` // skill with the column, and without it
+	Without *float64 `json:"without,omitempty"`
+}
+
 // NotMeasured is a part of the card that was left out, and why.
 type NotMeasured struct {
 	Part string `json:"part"`

@@ -109,7 +109,7 @@ func (c *Card) gradeKey() string {
 		return "unsure"
 	case c.byChance():
 		return "useless"
-	case s.Low > tooGood:
+	case s.Low > tooGood || len(c.Suspects) > 0:
 		return "suspicious"
 	case s.Low > excellent:
 		return "excellent"
@@ -126,6 +126,8 @@ func (c *Card) grade() Verdict {
 	v := Verdict{Key: c.gradeKey()}
 	v.Text = verdicts[v.Key]
 	switch {
+	case v.Key == "suspicious" && len(c.Suspects) > 0:
+		v.Text = Text{"可能看到了将来，先确认泄漏", "it may have seen the future: settle the leak first"}
 	case v.Key == "unsure" && c.skill() != nil && c.byChance():
 		v.Text = Text{"数据太少，还不能说它比瞎猜好", "too few rows: it cannot be told from chance"}
 	case c.off != nil && (v.Key == "fair" || v.Key == "good" || v.Key == "excellent"):
@@ -171,6 +173,12 @@ func (c *Card) advise() {
 		c.unsure()
 		return
 	case "suspicious":
+		for _, x := range c.Suspects {
+			c.suspect(x, name)
+		}
+		if len(c.Suspects) > 0 {
+			break
+		}
 		c.say("很可能有列在结果发生之后才知道。检查最重要的列：%s。", "Some column is probably known only after the outcome. Check the most important ones: %[1]s.", c.topNames(3, c.words))
 	}
 	if g := c.Accuracy.TopDecileGain; g != nil && g.Mean > 1 {
@@ -179,7 +187,9 @@ func (c *Card) advise() {
 	if a := c.Accuracy; a.Right != nil && a.RightBase != nil {
 		c.say("每 100 行猜对 %.0f 行；总是猜最常见的一类能对 %.0f 行。", "It has %.0f of 100 rows right; always saying the most frequent class has %.0f.", 100*a.Right.Mean, 100**a.RightBase)
 	}
-	c.calibrationTip()
+	if c.Verdict.Key != "suspicious" { // else nothing here is fit for money
+		c.calibrationTip()
+	}
 	c.generalTip(name)
 	if s := c.Stability; s.SD != nil && *s.SD > 0.03 && s.Worst != nil {
 		c.say("各轮之间差别较大（%s标准差 %.3f，最差 %.3f）。", "Rounds differ much (standard deviation of the %s %.3f, worst %.3f).", name, *s.SD, *s.Worst)
@@ -191,6 +201,15 @@ func (c *Card) advise() {
 	if t := c.Interpretability.Top; len(t) > 1 && t[0].Share > 0.6 {
 		c.say("一列“%s”占了 %.0f%% 的重要性：确认它在打分时确实已知。", "One column, %s, holds %.0f %% of the importance: make sure that it is known when scoring.", named(t[0].Column, c.words), 100*t[0].Share)
 	}
+}
+
+// suspect says what a column that seems to know the outcome is worth, and what to do about it.
+func (c *Card) suspect(x Suspect, name Text) {
+	worth := Text{"", ""}
+	if x.With != nil && x.Without != nil {
+		worth = Text{fmt.Sprintf("（%s %.3f，去掉后 %.3f）", name.Zh, *x.With, *x.Without), fmt.Sprintf(" (%s %.3f, %.3f without it)", name.En, *x.With, *x.Without)}
+	}
+	c.say("“%s”可能在结果发生之后才知道%s：决策时如果还不知道它，这里的数字都不算数，去掉它再训练。", "%s may be known only after the outcome%s: if it is not known when you decide, none of these figures will hold; train again without it.", named(x.Column, c.words), worth)
 }
 
 // unsure says what is too little.

@@ -40,7 +40,8 @@ type judging struct {
 
 	words  explain.Catalogue // nil: columns are called by their names
 	places []*table.Column   // whose levels are left out in turns; nil: the most important categories
-	brief  bool              // a small card, of few rows: one of many
+	leaks  []evaluate.Suspect
+	brief  bool // a small card, of few rows: one of many
 	left   func() time.Duration
 
 	held model.Model // once judged: fitted on the first round's training rows, to explain its judged ones; nil where there was no need
@@ -91,7 +92,7 @@ func (j *judging) judge(ctx context.Context) (*Card, *explain.Global, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	card.Comparison = j.compare(judged)
+	card.Comparison, card.Suspects = j.compare(judged), j.leaks
 	if again := j.ladder.Standin(j.line, againFit); again != nil {
 		e := evaluate.Experiment{X: j.x, Y: j.y, W: j.w, Group: j.group, Train: first.Train, Test: first.Test, Learner: j.seeded(*again), Places: j.places,
 			Seed: j.Seed, Threads: j.Threads, Brief: evaluate.Text(j.why()), Left: j.before(explainShare), Progress: func(done, of float64, what evaluate.Text) {

@@ -47,6 +47,13 @@ func (t *trial) card(ctx context.Context) error {
 	}
 	j := &judging{Options: t.Options, ladder: t.ladder, line: t.rung(t.res.Chosen), x: t.x, y: t.y, w: t.w, group: t.group, rounds: t.limited(t.split.rounds),
 		other: t.f.Test != "" && t.apart == nil, left: func() time.Duration { return time.Until(end) }}
+	for _, l := range t.res.Leaks {
+		x := evaluate.Suspect{Column: l.Column, With: l.AUCWith, Without: l.AUCWithout}
+		if t.y.Task == kequn.Regression {
+			x.With, x.Without = l.R2With, l.R2Without
+		}
+		j.leaks = append(j.leaks, x)
+	}
 	var err error
 	if t.res.DataHash, err = hashOf(t.f.File); err != nil {
 		return err
