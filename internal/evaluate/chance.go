@@ -10,18 +10,27 @@ import (
 )
 
 const (
-	nShuffles    = 20
-	leastShuffle = 10 // fewer say nothing
-	chanceTrain  = 3_500
-	chanceJudge  = 1_500
-	briefTrain   = 1_000
-	briefJudge   = 800
-	chanceShare  = 0.2 // of the rarer answer among them, if there are so many
+	nShuffles     = 20
+	farFromChance = 8  // standard errors
+	leastShuffle  = 10 // fewer say nothing
+	chanceTrain   = 3_500
+	chanceJudge   = 1_500
+	briefTrain    = 1_000
+	briefJudge    = 800
+	chanceShare   = 0.2 // of the rarer answer among them, if there are so many
 )
 
 // chance trains on shuffled outcomes: what the family finds where there is nothing to find. The rows are a draw of at most 5,000, those
 // trained on and those judged, whose outcomes are shuffled together; then the true ones, on the same rows.
+//
+// A brief card does without where skill is far from chance by its own error.
 func (l *lab) chance() error {
+	if s := l.card.skill(); l.Brief.En != "" && s != nil {
+		if chance, _, _, _, _ := limits(l.Y.Task); s.Mean-chance > farFromChance*(s.Mean-s.Low)/1.96 {
+			l.not("chance", "远高于碰运气，不用打乱结果来比", "far above chance by its own error: no need to shuffle outcomes")
+			return nil
+		}
+	}
 	train := sorted(l.draw.mixed(l.rowsOf(chanceTrain, briefTrain), saltChance, l.Y, chanceShare))
 	judged := sorted(newDrawer(l.X, l.Y, l.Group, l.Test, l.Seed).mixed(l.rowsOf(chanceJudge, briefJudge), saltChance, l.Y, chanceShare))
 	x := l.X.Take(judged)

@@ -72,7 +72,7 @@ func Leaks(ctx context.Context, p LeakProbe) ([]Leak, error) {
 		return nil, err
 	}
 	_, inputs, _ = model.Inputs(p.X, p.W)
-	hash := model.RowHash(inputs, kernel.Mix(p.Seed))
+	hash := model.RowDraw(inputs, p.Y, p.W, kernel.Mix(p.Seed))
 	found := make([]*Leak, len(inputs.Columns))
 	alone := make([]float64, len(inputs.Columns))
 	kernel.Parallel(len(inputs.Columns), p.Threads, 1, func(lo, hi int) {
@@ -106,7 +106,7 @@ func (p LeakProbe) sample(inputs *table.Table) LeakProbe {
 	}
 	limit := uint64(float64(math.MaxUint64) * (float64(p.MaxRows) / float64(n)))
 	var rows []int32
-	for i, h := range model.RowHash(inputs, p.Seed) {
+	for i, h := range model.RowDraw(inputs, p.Y, p.W, p.Seed) {
 		if h <= limit {
 			rows = append(rows, int32(i))
 		}

@@ -77,6 +77,7 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	inputs, y, w, draw := model.Spread(inputs, y, w, l.Seed)
 	cuts := treekit.Cuts(inputs, w, treekit.Options{MaxBins: l.Bins, Threads: l.Threads})
 	bins := treekit.BinWith(inputs, cuts, treekit.Options{Threads: l.Threads})
 	var used []int
@@ -90,7 +91,7 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	b := newBooster(ctx, l, n, inputs, bins, y, w, used)
+	b := newBooster(ctx, l, draw, bins, y, w, used)
 	if err := b.run(); err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 
 	"kequn/internal/kernel"
 	"kequn/internal/model"
-	"kequn/internal/table"
 	"kequn/internal/treekit"
 )
 
@@ -81,12 +80,18 @@ const (
 // rows held out, for what is narrow has little gain at any one border; in the end only what stands out goes on.
 var columnDoubts, pairDoubts = [3]float64{1, 0, 2}, [3]float64{0.7, 0, 2}
 
-func newBooster(ctx context.Context, l Learner, n int, inputs *table.Table, bins *treekit.Bins, y model.Outcome, w []float64, used []int) *booster {
+func newBooster(ctx context.Context, l Learner, hash []uint64, bins *treekit.Bins, y model.Outcome, w []float64, used []int) *booster {
+	n := 0
+	for i := range y.Y {
+		if w == nil || w[i] > 0 {
+			n++
+		}
+	}
 	if l.Bags == 0 {
 		l.Bags = bagsFor(n)
 	}
 	b := &booster{ctx: ctx, l: l, threads: kernel.Threads(l.Threads), bins: bins, used: used}
-	b.rows = sortRows(inputs, y.Y, w, n, max(l.Bags, fewestParts), l.Seed)
+	b.rows = sortRows(hash, y.Y, w, n, max(l.Bags, fewestParts))
 	b.objective = objectiveOf(y, b.rows)
 	b.byRows = n >= 100_000
 	for range b.threads {

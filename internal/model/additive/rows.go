@@ -4,8 +4,6 @@ import (
 	"math"
 
 	"kequn/internal/kernel"
-	"kequn/internal/model"
-	"kequn/internal/table"
 )
 
 // rows are the training rows, those of weight 0 left out, sorted by part: rows from[f] … from[f+1]−1 are part f. Which part
@@ -32,9 +30,8 @@ const smallWeight = 8 // whole weights up to this are factors
 
 var forParts = kernel.ID("additive: parts")
 
-func sortRows(inputs *table.Table, y, w []float64, n, parts int, seed uint64) *rows {
+func sortRows(hash []uint64, y, w []float64, n, parts int) *rows {
 	r := &rows{n: n, from: make([]int, parts+1), source: make([]int32, n), y: make([]float64, n), unit: 1, total: float64(n), most: 1}
-	hash := model.RowHash(inputs, seed)
 	part := make([]int32, len(y))
 	for i := range part {
 		part[i] = -1

@@ -7,7 +7,6 @@ import (
 
 	"kequn/internal/kernel"
 	"kequn/internal/model"
-	"kequn/internal/table"
 	"kequn/internal/treekit"
 )
 
@@ -48,15 +47,12 @@ type boosted struct {
 	values []float64
 }
 
-func newBooster(ctx context.Context, l Learner, y model.Outcome, w []float64, bins *treekit.Bins, inputs *table.Table) *booster {
+func newBooster(ctx context.Context, l Learner, y model.Outcome, w []float64, bins *treekit.Bins, hash []uint64) *booster {
 	b := &booster{
-		ctx: ctx, l: l, bins: bins, w: w, kind: kindOf(w), derivatives: make([]derivative, len(y.Y)),
+		ctx: ctx, l: l, bins: bins, w: w, kind: kindOf(w), derivatives: make([]derivative, len(y.Y)), hash: hash,
 	}
 	b.objective = l.objectiveOf(y, &b.kind)
 	b.grower = newGrower(ctx, l, bins, &b.kind)
-	if l.RowShare < 1 || l.Patience > 0 {
-		b.hash = model.RowHash(inputs, l.Seed)
-	}
 	return b
 }
 
@@ -67,8 +63,8 @@ var (
 	forColumns = kernel.ID("gbdt: columns of a tree")
 )
 
-// draw returns a number in [0, 1) for a row. It depends on the row's values only, so that equal rows stay together and the
-// order of rows does not matter.
+// draw returns a number in [0, 1) for a row. It depends on the row's values, so that the order of rows does not matter and equal rows stay
+// together unless the table has few others ([model.Spread]).
 func (b *booster) draw(row int, stream uint64) float64 {
 	return float64(kernel.Mix(b.hash[row]^stream)>>11) / (1 << 53)
 }

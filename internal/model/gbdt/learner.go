@@ -115,7 +115,11 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	options := treekit.Options{MaxBins: min(l.Bins, max(fewestBins, int(weightOf(x.NRows(), w)/l.BinRows))), Threads: l.Threads, RowMajor: true, Pack: true, MaxLevels: l.Levels}
+	var hash []uint64
+	if l.RowShare < 1 || l.Patience > 0 {
+		inputs, y, w, hash = model.Spread(inputs, y, w, l.Seed)
+	}
+	options := treekit.Options{MaxBins: min(l.Bins, max(fewestBins, int(weightOf(inputs.NRows(), w)/l.BinRows))), Threads: l.Threads, RowMajor: true, Pack: true, MaxLevels: l.Levels}
 	cuts := treekit.Cuts(inputs, w, options)
 	used := usable(cuts)
 	for c, at := 0, 0; c < len(cuts); c++ {
@@ -131,7 +135,7 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 	if x.NRows() >= worthCollecting {
 		runtime.GC()
 	}
-	b := newBooster(ctx, l, y, w, treekit.BinWith(pick(inputs, used), pickCuts(cuts, used), options), inputs)
+	b := newBooster(ctx, l, y, w, treekit.BinWith(pick(inputs, used), pickCuts(cuts, used), options), hash)
 	b.grower.finder.direction = l.directions(columns, used)
 	if err := b.run(); err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ func (r *Result) setHash() {
 	}
 	_, inputs, _ := model.TextInputs(r.in.X, nil)
 	if len(inputs.Columns) > 0 {
-		r.hash = model.RowHash(inputs, kernel.Mix(r.o.Seed+3))
+		r.hash = model.RowDraw(inputs, r.in.Y, r.in.W, kernel.Mix(r.o.Seed+3))
 	}
 }
 

@@ -1,6 +1,7 @@
 package ladder
 
 import (
+	"cmp"
 	"slices"
 
 	"kequn"
@@ -81,7 +82,7 @@ func Folds(x *table.Table, y model.Outcome, group []int64, k int, seed uint64) [
 			}
 			return 1
 		}
-		return int(a - b)
+		return cmp.Or(cmp.Compare(y.Y[a], y.Y[b]), int(a-b)) // copies of one amount are interchangeable
 	})
 	size := make([]int, slices.Max(append(stratum, 0))+1)
 	for _, s := range stratum {

@@ -71,7 +71,7 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 	var fitted *solution
 	switch {
 	case f.L1 > 0:
-		fitted, err = p.solveNet(ctx, f.Learner, model.RowHash(f.inputs, 3))
+		fitted, err = p.solveNet(ctx, f.Learner, f.draw)
 	case len(p.texts) > 0:
 		fitted, err = p.solveText(ctx, f.Learner, textHash(f.inputs))
 	default:
@@ -89,6 +89,7 @@ type prepared struct {
 	start   model.Start
 	notes   []string
 	inputs  *table.Table
+	draw    []uint64 // of each row, if rows are held out to choose the penalty of a net
 	e       *encoding
 	problem *problem
 }
@@ -123,12 +124,16 @@ func (l Learner) prepare(ctx context.Context, x *table.Table, y model.Outcome, w
 			w = kernel.Take(w, order)
 		}
 	}
+	var draw []uint64
+	if l.L1 > 0 {
+		inputs, y, w, draw = model.Spread(inputs, y, w, 3)
+	}
 	e := encode(l, cols, inputs, w)
 	w = e.onlyLearnt(w)
-	p := newProblem(l.Threads, e.design(x.NRows(), l.Threads), y, w, l.Power)
+	p := newProblem(l.Threads, e.design(inputs.NRows(), l.Threads), y, w, l.Power)
 	p.texts = e.texts()
 	p.setPenalty(e)
-	return &prepared{Learner: l, start: start, notes: notes, inputs: inputs, e: e, problem: p}, nil
+	return &prepared{Learner: l, start: start, notes: notes, inputs: inputs, draw: draw, e: e, problem: p}, nil
 }
 
 // model returns the model of a solution.

@@ -26,7 +26,7 @@ func (l Learner) Path(ctx context.Context, x *table.Table, y model.Outcome, w []
 	if y.Task == kequn.Multiclass {
 		return nil, model.ErrTask
 	}
-	s, err := f.problem.solveNet(ctx, f.Learner, model.RowHash(f.inputs, 3))
+	s, err := f.problem.solveNet(ctx, f.Learner, f.draw)
 	if err != nil {
 		return nil, err
 	}

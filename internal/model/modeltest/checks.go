@@ -2,6 +2,7 @@ package modeltest
 
 var checks = []check{
 	{"ready/beats-constant", "the zero value fits and beats a constant on other rows", beatsConstant},
+	{"ready/few-levels", "the means of levels with many equal rows are learnt", learnsLevels},
 	{"ready/parameters", "each parameter has a doc, a default in its range, and a value out of range is named", parameters},
 	{"ready/header", "the header says what the model is and wants", header},
 
@@ -14,6 +15,7 @@ var checks = []check{
 	{"fair/ones", "weights of 1 are no weights", weightsOfOne},
 	{"fair/zero", "a row of weight 0 is as if absent", weightZero},
 	{"fair/twice", "a row of weight 2 is the row twice", weightTwo},
+	{"fair/few-levels", "in a table of few different rows, in any order, a row of weight 2 is the row twice", fairLevels},
 	{"fair/row-order", "the order of rows does not matter", rowOrder},
 	{"fair/column-order", "the order of columns does not matter, further columns are passed over", columnOrder},
 	{"fair/kinds", "integers, money and truth values are numbers", kinds},

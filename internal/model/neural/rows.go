@@ -4,9 +4,13 @@ import (
 	"cmp"
 	"slices"
 
+	"kequn/internal/kernel"
 	"kequn/internal/model"
 	"kequn/internal/table"
 )
+
+// mostSpread is into how many rows those are cut that repeat much.
+const mostSpread = 1 << 17
 
 // data is the training rows in an order that depends on their values only.
 type data struct {
@@ -17,9 +21,18 @@ type data struct {
 }
 
 // canonical sorts the rows of weight > 0 by the hash of their inputs and by outcome, and makes equal ones one row of their
-// summed weight.
+// summed weight, unless there are few others ([model.Spread]).
 func canonical(cols []model.Column, inputs *table.Table, y model.Outcome, w []float64) *data {
-	hash := model.RowHash(inputs, 0)
+	// Where few different rows make up the table, rows merged into them would leave nothing to hold back.
+	x, outcome, weights, hash := model.SpreadTo(mostSpread, inputs, y, w, 0)
+	if x != nil {
+		order := make([]int32, len(hash))
+		for i := range order {
+			order[i] = int32(i)
+		}
+		slices.SortStableFunc(order, func(a, b int32) int { return cmp.Compare(hash[a], hash[b]) })
+		return &data{cols: cols, x: x.Take(order), y: outcome.Take(order).Y, w: kernel.Take(weights, order)}
+	}
 	order := make([]int32, 0, len(hash))
 	for i := range hash {
 		if w == nil || w[i] > 0 {

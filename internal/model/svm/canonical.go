@@ -3,6 +3,7 @@ package svm
 import (
 	"sort"
 
+	"kequn/internal/kernel"
 	"kequn/internal/model"
 	"kequn/internal/table"
 )
@@ -10,9 +11,26 @@ import (
 // canonical returns the rows sorted by a hash of their values and by outcome, with equal rows merged into one of their
 // summed weight. An iterative solver stops near the solution, not at it, and where depends on the order of its rows: so
 // the order is made a property of the rows. It is random as to their meaning, so that the first rows are a fair sample.
-func canonical(inputs *table.Table, y model.Outcome, w []float64) (*table.Table, model.Outcome, []float64) {
-	h := model.RowHash(inputs, 0)
+//
+// A table of few different rows is not merged so far that there is nothing left to hold out ([model.Spread]): it is cut into
+// enough pieces to choose parameters by. draw tells rows apart that may be held out one without the other.
+func canonical(inputs *table.Table, y model.Outcome, w []float64) (x *table.Table, out model.Outcome, weights []float64, draw []uint64) {
+	x, out, weights, h := model.SpreadTo(searchRows, inputs, y, w, 0)
 	n := len(h)
+	if x != nil {
+		order := make([]int32, n)
+		for i := range order {
+			order[i] = int32(i)
+		}
+		sort.SliceStable(order, func(a, b int) bool { return h[order[a]] < h[order[b]] })
+		if weights == nil {
+			weights = make([]float64, n)
+			for i := range weights {
+				weights[i] = 1
+			}
+		}
+		return x.Take(order), out.Take(order), kernel.Take(weights, order), kernel.Take(h, order)
+	}
 	order := make([]int32, n)
 	for i := range order {
 		order[i] = int32(i)
@@ -43,7 +61,7 @@ func canonical(inputs *table.Table, y model.Outcome, w []float64) (*table.Table,
 		}
 		keep, merged = append(keep, i), append(merged, weight(i))
 	}
-	return inputs.Take(keep), y.Take(keep), merged
+	return inputs.Take(keep), y.Take(keep), merged, kernel.Take(h, keep)
 }
 
 // foldsOf says for each row in which of k parts of the data it lies: classes are dealt out evenly, amounts by row, so that

@@ -279,13 +279,13 @@ type points struct {
 	stride   int       // width, filled up with zeros as [kernel.AddGram] wants
 	z        []float64 // (rows of a multiple of 4, stride)
 	norm     []float64 // ‖z‖², as AddGram gives it
-	hash     []uint64  // of the rows' values; nil for rows to be predicted
+	hash     []uint64  // the draw of each row; nil for rows to be predicted
 }
 
-// points encodes the training rows.
-func (e *encoding) points(x *table.Table, threads int) *points {
+// points encodes the training rows; draw is theirs.
+func (e *encoding) points(x *table.Table, draw []uint64, threads int) *points {
 	p := encodeRows(e.terms, e.width, e.in, x.NRows(), threads)
-	p.hash = model.RowHash(x, 0)
+	p.hash = draw
 	return p
 }
 

@@ -87,10 +87,10 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 	if len(cols) == 0 {
 		return nil, model.ErrNoColumn
 	}
-	inputs, y, w = canonical(inputs, y, w)
+	inputs, y, w, draw := canonical(inputs, y, w)
 	e := encode(l, cols, inputs, w)
 	m := &Model{h: start.Header(1, e.cols, append(notes, e.notes...)), terms: e.terms, width: e.width}
-	f := newFitting(&l, e.points(inputs, l.Threads), y, w)
+	f := newFitting(&l, e.points(inputs, draw, l.Threads), y, w)
 	if err := f.run(ctx, m); err != nil {
 		return nil, err
 	}

@@ -6,8 +6,6 @@ import (
 	"slices"
 
 	"kequn"
-	"kequn/internal/model"
-	"kequn/internal/table"
 )
 
 // nParts is into how many parts rows are cut to choose how far to prune. On large tables fewer are held out: of the rows that
@@ -23,7 +21,7 @@ var pulls = []float64{1, 5, 25, 125}
 
 // prune cuts the tree back to the subtree that is best at the price that held-out rows choose, and returns the smoothing that
 // they choose with it. Prices are per unit of the training weight, so that those of a tree on four fifths of the rows mean the same.
-func (s *sample) prune(ctx context.Context, l Learner, full *grown, inputs *table.Table) (smoothing float64, err error) {
+func (s *sample) prune(ctx context.Context, l Learner, full *grown, hash []uint64) (smoothing float64, err error) {
 	try := pulls
 	if l.Smoothing > 0 {
 		try = []float64{l.Smoothing}
@@ -36,7 +34,6 @@ func (s *sample) prune(ctx context.Context, l Learner, full *grown, inputs *tabl
 	if full.root.kids == nil || len(prices)*len(try) == 1 {
 		return try[0], nil
 	}
-	hash := model.RowHash(inputs, l.Seed)
 	table := newLosses(len(prices), len(try))
 	held := 0.0
 	for part := range uint64(nParts) {

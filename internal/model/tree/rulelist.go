@@ -60,9 +60,9 @@ func (l RuleList) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []
 	if len(cols) == 0 {
 		return nil, model.ErrNoColumn
 	}
+	inputs, y, w, hash := model.Spread(inputs, y, w, l.Seed)
 	s := newSample(inputs, y, w, l.Threads, ruleBins)
 	f := newRuleFinder(s, l)
-	hash := model.RowHash(inputs, l.Seed)
 	searched := s.rows
 	if share := mostSearched / float64(len(s.rows)); share < 1 {
 		searched = nil

@@ -68,12 +68,13 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 	if len(cols) == 0 {
 		return nil, model.ErrNoColumn
 	}
+	inputs, y, w, draw := model.Spread(inputs, y, w, l.Seed)
 	s := newSample(inputs, y, w, l.Threads, 0)
 	full, err := s.grow(ctx, l, s.rows)
 	if err != nil {
 		return nil, err
 	}
-	chosen, err := s.prune(ctx, l, full, inputs)
+	chosen, err := s.prune(ctx, l, full, draw)
 	if err != nil {
 		return nil, err
 	}
