@@ -22,7 +22,7 @@ import (
 func TestBaseConformance(t *testing.T) {
 	none := "a constant uses no column"
 	modeltest.Exercise(t, Base{}, DecodeBase, map[string]string{
-		"ready/beats-constant": "it is the constant", "ready/header": none, "careful/missing-column": none, "careful/wrong-kind": none,
+		"ready/beats-constant": "it is the constant", "ready/few-levels": "it is the constant", "ready/header": none, "careful/missing-column": none, "careful/wrong-kind": none,
 		"careful/no-column": none,
 	})
 }
