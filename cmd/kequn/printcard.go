@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"kequn/internal/evaluate"
@@ -41,14 +42,26 @@ func (a *app) printCard(w io.Writer, c *evaluate.Card, g *explain.Global, words 
 		fmt.Fprintf(w, a.say("公平性（%s）：%s\n", "fairness by %s: %s\n"), f.Attribute, firstSentence(f.In(lang)))
 	}
 	a.printReasons(w, g, words)
+	// Parts that were left out for one reason are named together.
 	var left []string
+	var parts [][]string
+	var reasons []string
 	for _, n := range c.NotMeasured {
 		part, _, _ := strings.Cut(n.Part, ".")
-		if word, ok := partWords[part]; ok {
-			left = append(left, a.say(word.Zh+"：", word.En+": ")+n.In(lang))
-		} else {
+		word, ok := partWords[part]
+		if !ok {
 			left = append(left, n.In(lang))
+			continue
 		}
+		at := slices.Index(reasons, n.In(lang))
+		if at < 0 {
+			at = len(reasons)
+			reasons, parts = append(reasons, n.In(lang)), append(parts, nil)
+		}
+		parts[at] = append(parts[at], word.In(lang))
+	}
+	for i, reason := range reasons {
+		left = append(left, strings.Join(parts[i], a.say("、", ", "))+a.say("：", ": ")+reason)
 	}
 	if g != nil {
 		for _, n := range g.Missing {

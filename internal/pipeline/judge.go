@@ -78,7 +78,7 @@ func (j *judging) judge(ctx context.Context) (*Card, *explain.Global, error) {
 		}
 	}
 	main := j.ladder.Standin(j.line, explainFit)
-	first := j.rounds[0]
+	first := j.telling()
 	var held model.Model // fitted on the first round's training rows: what it says of the others counts
 	if main != nil {
 		if held, err = j.fit(ctx, main, first.Train); err != nil && ctx.Err() != nil {
@@ -115,6 +115,29 @@ func (j *judging) judge(ctx context.Context) (*Card, *explain.Global, error) {
 	card.Conclude()
 	j.held = held
 	return card, why, nil
+}
+
+// telling returns the first round whose judged rows have enough of each answer to say something, or simply the first.
+func (j *judging) telling() ladder.Round {
+	if j.y.Task != kequn.Binary {
+		return j.rounds[0]
+	}
+	for _, r := range j.rounds {
+		yes, no := 0, 0
+		for _, i := range r.Test {
+			switch {
+			case j.w != nil && j.w[i] == 0:
+			case j.y.Y[i] == 1:
+				yes++
+			default:
+				no++
+			}
+		}
+		if min(yes, no) >= minJudge {
+			return r
+		}
+	}
+	return j.rounds[0]
 }
 
 // explainShare is the share of the time that is kept for reasons: without them figures are half a card.

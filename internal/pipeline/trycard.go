@@ -67,7 +67,7 @@ func (t *trial) card(ctx context.Context) error {
 		}
 	}
 	if j.held != nil && j.left() > 0 {
-		t.res.Examples, err = t.examples(ctx, j.held, j.rounds[0].Test)
+		t.res.Examples, err = t.examples(ctx, j.held, j.telling().Test)
 	}
 	return err
 }
