@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"kequn"
+	"kequn/internal/model/ladder"
 	"kequn/internal/pipeline"
 	"kequn/internal/segment"
 	"kequn/internal/source"
@@ -136,18 +137,30 @@ func (a *app) printSegments(w io.Writer, list []*segment.Segmentation) {
 
 func (a *app) printPrediction(w io.Writer, p *pipeline.Prediction) {
 	fmt.Fprintln(w, p.Question)
+	var ran []ladder.Entry
+	var left []string
+	for _, m := range p.Models {
+		if m.Failed == "" {
+			ran = append(ran, m)
+		} else {
+			left = append(left, m.Name)
+		}
+	}
 	if p.Task == kequn.Binary {
 		t := newTable(a.say("阶梯", "rung"), "AUC", a.say("对数损失", "log loss"), "ECE", a.say("前十分之一增益", "top-decile gain"), a.say("秒", "seconds"), "")
-		for _, m := range p.Models {
+		for _, m := range ran {
 			t.row(m.Name, withSpread(m.AUC, m.AUCSD, "%.4f"), withSpread(m.LogLoss, nil, "%.4f"), withSpread(m.ECE, nil, "%.4f"), withSpread(m.TopDecileGain, nil, "%.2f"), fmt.Sprintf("%.1f", m.FitSeconds), a.chosenMark(m.Name, p))
 		}
 		t.print(w)
 	} else {
 		t := newTable(a.say("阶梯", "rung"), "RMSE", "MAE", "R²", a.say("秒", "seconds"), "")
-		for _, m := range p.Models {
+		for _, m := range ran {
 			t.row(m.Name, withSpread(m.RMSE, m.RMSESD, "%.3f"), withSpread(m.MAE, nil, "%.3f"), withSpread(m.R2, nil, "%.4f"), fmt.Sprintf("%.1f", m.FitSeconds), a.chosenMark(m.Name, p))
 		}
 		t.print(w)
+	}
+	if len(left) > 0 {
+		fmt.Fprintf(w, a.say("未运行（为何见 --json 的 why）：%s\n", "not run (--json says why): %s\n"), strings.Join(left, a.say("、", ", ")))
 	}
 	fmt.Fprintln(w, p.Brief)
 	for _, l := range p.Leaks {

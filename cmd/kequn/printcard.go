@@ -25,7 +25,7 @@ func (a *app) printCard(w io.Writer, c *evaluate.Card, g *explain.Global, words 
 	lang := a.language()
 	fmt.Fprintf(w, a.say("\n评级：%s。%s\n", "\ngrade: %s. %s\n"), c.Grade(lang), c.Advice(lang))
 	for _, k := range c.Comparison {
-		if text := k.In(lang); text != "" && k.Simple && !k.Chosen {
+		if text := k.In(lang); text != "" && k.Simple && !k.Chosen && k.Behind != nil && k.Behind.Low != k.Behind.High {
 			fmt.Fprintf(w, a.say("最简可用 %s：%s\n", "simplest acceptable, %s: %s\n"), k.Name, text)
 		}
 	}

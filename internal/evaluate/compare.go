@@ -87,6 +87,8 @@ func giveUp(j *jury, c Comparison, mine, best []float64) Text {
 	name, b := skillName(j.task), c.Behind
 	var t Text
 	switch {
+	case !c.Chosen && b.Low == 0 && b.High == 0:
+		return Text{"就是选用的模型本身", "the chosen one is this very model"}
 	case c.Tied:
 		t = Text{fmt.Sprintf("与选用的模型分不出高下（%s相差 %s，区间 %s 到 %s）", name.Zh, signed(-b.Mean), signed(-b.High), signed(-b.Low)),
 			fmt.Sprintf("cannot be told from the chosen one (%s %s, interval %s to %s)", name.En, signed(-b.Mean), signed(-b.High), signed(-b.Low))}

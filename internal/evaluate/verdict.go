@@ -41,6 +41,7 @@ var verdicts = map[string]Text{
 // Limits of grades. The AUC's are by the interval's lower end, so that a lucky draw of few rows does not shine; several classes go by the macro
 // AUC. Whatever the interval says, skill must lie three standard errors above chance: of a thousand models of shuffled outcomes one does.
 const (
+	mostDoIt     = 0.8 // from this rate on, those who do not are the ones worth finding
 	tooGoodAUC   = 0.985
 	excellentAUC = 0.85
 	goodAUC      = 0.75
@@ -181,7 +182,14 @@ func (c *Card) advise() {
 		}
 		c.say("很可能有列在结果发生之后才知道。检查最重要的列：%s。", "Some column is probably known only after the outcome. Check the most important ones: %[1]s.", c.topNames(3, c.words))
 	}
-	if g := c.Accuracy.TopDecileGain; g != nil && g.Mean > 1 {
+	low := c.Accuracy.Calibration
+	switch g := c.Accuracy.TopDecileGain; {
+	case c.Task == kequn.Binary && c.Rate > mostDoIt && len(low) > 1 && low[0].Rate < c.Rate:
+		// Where nearly all do it, the score is for finding those who will not.
+		c.say("几乎人人都会（%.0f%%），所以它的用处是找出不会的人：分数最低的十分之一里有 %.0f%% 没有做，是平均的 %.1f 倍。",
+			"Nearly everybody does it (%.0f %%), so it serves to find those who will not: of the lowest scored tenth %.0f %% did not, %.1f times the average.",
+			100*c.Rate, 100*(1-low[0].Rate), (1-low[0].Rate)/(1-c.Rate))
+	case g != nil && g.Mean > 1:
 		c.say("只联系分数最高的十分之一，找到的人是随机联系的 %.1f 倍。", "Contacting the best scored tenth finds %.1f times as many as contacting at random.", g.Mean)
 	}
 	if a := c.Accuracy; a.Right != nil && a.RightBase != nil {

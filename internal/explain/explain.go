@@ -216,3 +216,12 @@ func Value(c *table.Column, row int, unit string) string {
 	}
 	return text
 }
+
+// spoken returns the unit that a sentence needs in both languages: shares and currencies. "Days" and "orders" are said by the column's
+// name already, and in one language only.
+func spoken(unit string) string {
+	if unit == "share" || len(unit) == 3 && unit == strings.ToUpper(unit) {
+		return unit
+	}
+	return ""
+}

@@ -441,7 +441,7 @@ func (s *flipSearch) change(one *table.Table, f *flipped) *Change {
 		col := &s.columns[f.columns[i]]
 		name := s.in.Columns[col.at].Name
 		read, value, w := one.Column(name), col.values[f.values[i]], s.o.Words.called(name)
-		st := Step{Column: name, From: Value(read, 0, w.Unit), Kind: w.Kind}
+		st := Step{Column: name, From: Value(read, 0, spoken(w.Unit)), Kind: w.Kind}
 		was, wasZh := st.From, st.From
 		if read.IsMissing(0) {
 			was, wasZh = "unknown", "未知"
@@ -451,7 +451,7 @@ func (s *flipSearch) change(one *table.Table, f *flipped) *Change {
 		} else if read.Kind == table.Bool {
 			st.To = Value(&table.Column{Kind: table.Bool, Int: []int64{int64(value.num)}}, 0, "")
 		} else {
-			st.To = Value(&table.Column{Kind: table.Number, Num: []float64{value.num}}, 0, w.Unit)
+			st.To = Value(&table.Column{Kind: table.Number, Num: []float64{value.num}}, 0, spoken(w.Unit))
 		}
 		st.Zh = fmt.Sprintf("%s 为 %s 而不是 %s", w.Zh, st.To, wasZh)
 		st.En = fmt.Sprintf("%s were %s instead of %s", w.En, st.To, was)

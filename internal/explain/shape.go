@@ -78,7 +78,7 @@ func valueText(c *table.Column, v float64, unit string) string {
 	if c != nil && c.Kind == table.Time {
 		one = &table.Column{Kind: table.Time, Int: []int64{int64(v * 1e6)}}
 	}
-	return Value(one, 0, unit)
+	return Value(one, 0, spoken(unit))
 }
 
 // ranking names the highest and the lowest levels.

@@ -82,6 +82,15 @@ func TestFaultsAreFound(t *testing.T) {
 		{"fair/twice", spoilt{fit: func(ctx context.Context, l model.Learner, x *table.Table, y model.Outcome, _ []float64) (model.Model, error) {
 			return l.Fit(ctx, x, y, nil)
 		}}},
+		{"ready/few-levels", spoilt{after: func(_ model.Model, _ *table.Table, p []float64) []float64 {
+			for i := range p {
+				p[i] = 0.5
+			}
+			return p
+		}}},
+		{"fair/few-levels", spoilt{fit: func(ctx context.Context, l model.Learner, x *table.Table, y model.Outcome, _ []float64) (model.Model, error) {
+			return l.Fit(ctx, x, y, nil)
+		}}},
 		{"fair/row-order", spoilt{fit: func(ctx context.Context, l model.Learner, x *table.Table, y model.Outcome, w []float64) (model.Model, error) {
 			half := x.NRows() / 2
 			y.Y = y.Y[:half]
