@@ -335,6 +335,38 @@ func TestFolds(t *testing.T) {
 	}
 }
 
+// Where few different rows make up the table, every fold has its share of every level and class; a few duplicates stay together.
+func TestFoldsOfFewLevels(t *testing.T) {
+	city, y := table.NewColumn("city", table.Category, 0), model.Outcome{Task: kequn.Binary}
+	for i := range 420 {
+		city.AppendString(string(rune('A' + i%7)))
+		y.Y = append(y.Y, float64(min(1, i/7%3)))
+	}
+	count := map[[3]int32]int{}
+	for i, f := range Folds(table.New(city), y, nil, 5, 7) {
+		count[[3]int32{f, city.Code[i], int32(y.Y[i])}]++
+	}
+	for cell, n := range count {
+		if want := 4 + 4*int(cell[2]); n < want-1 || n > want+1 {
+			t.Errorf("fold %d has %d rows of level %d and class %d, want %d", cell[0], n, cell[1], cell[2], want)
+		}
+	}
+	if len(count) != 5*7*2 {
+		t.Errorf("%d cells have rows", len(count))
+	}
+	in := shop(300, kequn.Binary)
+	rows := make([]int32, 400)
+	for i := range rows {
+		rows[i] = int32(i % 300)
+	}
+	fold := Folds(in.X.Take(rows), in.Y.Take(rows), nil, 5, 7)
+	for i := range 100 {
+		if fold[i] != fold[300+i] {
+			t.Fatalf("row %d and its copy are in folds %d and %d", i, fold[i], fold[300+i])
+		}
+	}
+}
+
 func TestChoiceSavesAndExplains(t *testing.T) {
 	in := shop(600, kequn.Binary)
 	r := run(t, in, Options{})
