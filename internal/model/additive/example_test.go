@@ -51,13 +51,13 @@ func Example() {
 		fmt.Printf("%3.0f days, %s: log-odds %.1f = %.1f %+.1f %+.1f\n", some.Columns[0].Num[i], some.Columns[1].String(i), margin[i], base, parts[2*i], parts[2*i+1])
 	}
 	// Output:
-	// days_since_order, 69 % of all
-	//   up to 10.5: -2.5
+	// days_since_order, 68 % of all
+	//   up to 10.5: -2.3
 	//   up to 50.5: -0.1
-	//   up to 90.5: +2.9
-	// plan, 31 % of all
+	//   up to 90.5: +2.7
+	// plan, 32 % of all
 	//   member -0.8
 	//   none   +0.8
-	//   0 days, member: log-odds -4.5 = -0.7 -3.0 -0.8
-	//  99 days, none: log-odds 3.6 = -0.7 +3.6 +0.8
+	//   0 days, member: log-odds -4.1 = -0.7 -2.6 -0.8
+	//  99 days, none: log-odds 3.2 = -0.7 +3.1 +0.8
 }
