@@ -335,31 +335,35 @@ func TestFolds(t *testing.T) {
 	}
 }
 
-// Where few different rows make up the table, every fold has its share of every level and class; a few duplicates stay together.
+// Where few different rows make up the table, every fold has rows of every level and its share of each class; a few duplicates stay together.
 func TestFoldsOfFewLevels(t *testing.T) {
 	city, y := table.NewColumn("city", table.Category, 0), model.Outcome{Task: kequn.Binary}
 	for i := range 420 {
 		city.AppendString(string(rune('A' + i%7)))
 		y.Y = append(y.Y, float64(min(1, i/7%3)))
 	}
-	count := map[[3]int32]int{}
-	for i, f := range Folds(table.New(city), y, nil, 5, 7) {
-		count[[3]int32{f, city.Code[i], int32(y.Y[i])}]++
+	fold := Folds(table.New(city), y, nil, 5, 7)
+	levels, classes := map[[2]int32]int{}, map[[2]int32]int{}
+	for i, f := range fold {
+		levels[[2]int32{f, city.Code[i]}]++
+		classes[[2]int32{f, int32(y.Y[i])}]++
 	}
-	for cell, n := range count {
-		if want := 4 + 4*int(cell[2]); n < want-1 || n > want+1 {
-			t.Errorf("fold %d has %d rows of level %d and class %d, want %d", cell[0], n, cell[1], cell[2], want)
+	for f := range int32(5) {
+		for l := range int32(7) {
+			if n := levels[[2]int32{f, l}]; n < 3 || n > 24 {
+				t.Errorf("fold %d has %d of the 60 rows of level %d", f, n, l)
+			}
 		}
-	}
-	if len(count) != 5*7*2 {
-		t.Errorf("%d cells have rows", len(count))
+		if no, yes := classes[[2]int32{f, 0}], classes[[2]int32{f, 1}]; no != 28 || yes != 56 {
+			t.Errorf("fold %d has %d no and %d yes", f, no, yes)
+		}
 	}
 	in := shop(300, kequn.Binary)
 	rows := make([]int32, 400)
 	for i := range rows {
 		rows[i] = int32(i % 300)
 	}
-	fold := Folds(in.X.Take(rows), in.Y.Take(rows), nil, 5, 7)
+	fold = Folds(in.X.Take(rows), in.Y.Take(rows), nil, 5, 7)
 	for i := range 100 {
 		if fold[i] != fold[300+i] {
 			t.Fatalf("row %d and its copy are in folds %d and %d", i, fold[i], fold[300+i])

@@ -53,7 +53,7 @@ func TimeRound(cutoff []int32, train, judge []int32) Round {
 
 // Folds cuts the rows into k folds by a hash of their values, so that neither their order nor that of columns matters and equal
 // rows lie in one fold, as long as they are less than a fifth of its share of their class. Where few different rows make up the table
-// ([model.RowDraw]), that would judge levels by models that hardly saw them: copies of a row are dealt out evenly. Rows of one group stay
+// ([model.RowDraw]), that would judge levels by models that hardly saw them: there each copy is dealt out by itself. Rows of one group stay
 // together; without groups, each fold has its share of each class (or of each tenth of the amounts).
 func Folds(x *table.Table, y model.Outcome, group []int64, k int, seed uint64) []int32 {
 	fold := make([]int32, len(y.Y)) // a table without columns does not know its rows
@@ -65,9 +65,8 @@ func Folds(x *table.Table, y model.Outcome, group []int64, k int, seed uint64) [
 	}
 	_, inputs, _ := model.TextInputs(x, nil)
 	hash := make([]uint64, len(y.Y))
-	draw := hash
 	if len(inputs.Columns) > 0 {
-		hash, draw = model.RowHash(inputs, seed), model.RowDraw(inputs, y, nil, seed)
+		hash = model.RowDraw(inputs, y, nil, seed)
 	}
 	stratum := strata(y)
 	order := make([]int32, len(fold))
@@ -84,7 +83,7 @@ func Folds(x *table.Table, y model.Outcome, group []int64, k int, seed uint64) [
 			}
 			return 1
 		}
-		return cmp.Or(cmp.Compare(draw[a], draw[b]), cmp.Compare(y.Y[a], y.Y[b]), int(a-b)) // copies of one amount are interchangeable
+		return cmp.Or(cmp.Compare(y.Y[a], y.Y[b]), int(a-b)) // copies of one amount are interchangeable
 	})
 	size := make([]int, slices.Max(append(stratum, 0))+1)
 	for _, s := range stratum {
@@ -94,7 +93,7 @@ func Folds(x *table.Table, y model.Outcome, group []int64, k int, seed uint64) [
 	for j, i := range order {
 		run++
 		// Where a table has few different rows, whole lots of them in one fold would make folds of one class each.
-		if j == 0 || draw[i] != draw[order[j-1]] || stratum[i] != stratum[order[j-1]] || run > max(1, size[stratum[i]]/(5*k)) {
+		if j == 0 || hash[i] != hash[order[j-1]] || stratum[i] != stratum[order[j-1]] || run > max(1, size[stratum[i]]/(5*k)) {
 			next, run = (next+1)%int32(k), 1
 		}
 		fold[i] = next
