@@ -2,6 +2,7 @@ package additive_test
 
 import (
 	"context"
+	"os"
 	"testing"
 
 	"kequn/internal/metric"
@@ -25,8 +26,8 @@ func TestAccuracyBesideEBM(t *testing.T) {
 		{"bank_marketing_noduration", modeltest.BankNoDuration, 0.7980, 0.2867, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if c.slow && testing.Short() {
-				t.Skip("a large set")
+			if c.slow && os.Getenv("KEQUN_LONG") == "" {
+				t.Skip("a large set, 20 s and more: KEQUN_LONG=1 runs it")
 			}
 			x, y, folds := modeltest.Shared(t, c.set)
 			var auc, loss float64
