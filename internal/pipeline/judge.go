@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"kequn"
@@ -63,6 +64,7 @@ func (j *judging) judge(ctx context.Context) (*Card, *explain.Global, error) {
 			in.Judged.Score = append(in.Judged.Score, score[i*k:(i+1)*k]...)
 		}
 	}
+	in.Judged.Group = kernel.Take(j.group, judged)
 	in.PredictRows = len(in.Judged.Y)
 	if e := j.ladder.Entry(j.line); e != nil {
 		in.FitSeconds, in.PredictSeconds, in.PeakMB = e.FitSeconds, e.PredictSeconds, e.PeakMB
@@ -81,7 +83,7 @@ func (j *judging) judge(ctx context.Context) (*Card, *explain.Global, error) {
 	first := j.telling()
 	var held model.Model // fitted on the first round's training rows: what it says of the others counts
 	if main != nil {
-		if held, err = j.fit(ctx, main, first.Train); err != nil && ctx.Err() != nil {
+		if held, err = j.fit(ctx, main, j.bounded(first.Train, mostHeldRows)); err != nil && ctx.Err() != nil {
 			return nil, nil, err
 		}
 		if in.Model == nil {
@@ -163,6 +165,26 @@ func (j *judging) why() explain.Text {
 	return explain.Text{Zh: "kequn predict 目标名 时测量", En: "measured by kequn predict GOAL"}
 }
 
+// Large tables are explained by a draw of their rows: copies of millions would not fit beside the table, and tell no more.
+const (
+	mostHeldRows    = 200_000
+	mostExplainRows = 50_000
+)
+
+// bounded returns the rows, or a draw of at most so many.
+func (j *judging) bounded(rows []int32, most int) []int32 {
+	if len(rows) <= most {
+		return rows
+	}
+	at := kernel.NewStream(j.Seed, kernel.ID("explained rows")).Sample(len(rows), most)
+	slices.Sort(at)
+	out := make([]int32, len(at))
+	for i, k := range at {
+		out[i] = rows[k]
+	}
+	return out
+}
+
 // fit fits a family on some rows.
 func (j *judging) fit(ctx context.Context, n *model.Named, rows []int32) (model.Model, error) {
 	return j.seeded(*n).Learner.Fit(ctx, j.x.Take(rows), j.y.Take(rows), kernel.Take(j.w, rows))
@@ -196,8 +218,9 @@ func (j *judging) compare(judged []int32) []evaluate.Comparison {
 func (j *judging) explain(ctx context.Context, m model.Model, main *model.Named, round ladder.Round) (*explain.Global, error) {
 	j.Progress(j.Lang.Pick("解释", "explain"), 0, 0)
 	q := explain.Question{Model: m, Name: main.Name, Learner: j.seeded(*main), Words: j.words, Seed: j.Seed, Threads: j.Threads}
-	q.X, q.Y, q.W = j.x.Take(round.Test), j.y.Take(round.Test), kernel.Take(j.w, round.Test)
-	q.Train, q.TrainY, q.TrainW = j.x.Take(round.Train), j.y.Take(round.Train), kernel.Take(j.w, round.Train)
+	test, train := j.bounded(round.Test, mostExplainRows), j.bounded(round.Train, mostExplainRows)
+	q.X, q.Y, q.W = j.x.Take(test), j.y.Take(test), kernel.Take(j.w, test)
+	q.Train, q.TrainY, q.TrainW = j.x.Take(train), j.y.Take(train), kernel.Take(j.w, train)
 	if again := j.ladder.Standin(j.line, againFit); again != nil {
 		q.Learner = j.seeded(*again)
 	}

@@ -79,6 +79,9 @@ func (t *trial) examples(ctx context.Context, m model.Model, rows []int32) ([]Tr
 	if _, ok := m.(model.Attributor); !ok || len(rows) < 20 || t.y.Task == kequn.Multiclass {
 		return nil, nil
 	}
+	if len(rows) > mostExplainRows {
+		rows = rows[:mostExplainRows]
+	}
 	x := t.x.Take(rows)
 	score, err := m.Predict(x)
 	if err != nil {

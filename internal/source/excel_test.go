@@ -504,18 +504,7 @@ func BenchmarkExcel(b *testing.B) {
 	b.Run("rows=1e5,threads=1", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			f, err := Open(path, Options{Threads: 1})
-			if err != nil {
-				b.Fatal(err)
-			}
-			p, err := f.Propose(Overrides{})
-			if err != nil {
-				b.Fatal(err)
-			}
-			if _, err := f.Read(context.Background(), p.Columns, nil, nil); err != nil {
-				b.Fatal(err)
-			}
-			f.Close()
+			readWhole(b, path, Options{Threads: 1})
 		}
 	})
 	b.Run("rows=1e5,reader=excelize", func(b *testing.B) {

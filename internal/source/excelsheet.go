@@ -254,6 +254,7 @@ func cellKind(t []byte) cellType {
 	return cellNumber
 }
 
+// indexOf returns a whole number of at most nine digits, or -1.
 func indexOf(b []byte) int {
 	if len(b) == 0 || len(b) > 9 {
 		return -1

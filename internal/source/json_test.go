@@ -300,19 +300,25 @@ func BenchmarkJSON(b *testing.B) {
 			b.SetBytes(info.Size())
 			b.ReportAllocs()
 			for b.Loop() {
-				f, err := Open(path, Options{Threads: 1})
-				if err != nil {
-					b.Fatal(err)
-				}
-				p, err := f.Propose(Overrides{})
-				if err != nil {
-					b.Fatal(err)
-				}
-				if _, err := f.Read(context.Background(), p.Columns, nil, nil); err != nil {
-					b.Fatal(err)
-				}
-				f.Close()
+				readWhole(b, path, Options{Threads: 1})
 			}
 		})
+	}
+}
+
+// readWhole opens, proposes and reads a source, as a load does.
+func readWhole(b *testing.B, name string, o Options) {
+	b.Helper()
+	f, err := Open(name, o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	p, err := f.Propose(Overrides{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := f.Read(context.Background(), p.Columns, nil, nil); err != nil {
+		b.Fatal(err)
 	}
 }

@@ -257,20 +257,7 @@ func (x *xmlScanner) attr(name string) []byte {
 func (x *xmlScanner) attrText(name string) string { return string(appendXML(nil, x.attr(name))) }
 
 // attrInt returns the value of an attribute that is a whole number, or -1.
-func (x *xmlScanner) attrInt(name string) int {
-	b := x.attr(name)
-	if len(b) == 0 || len(b) > 9 {
-		return -1
-	}
-	n := 0
-	for _, c := range b {
-		if c-'0' > 9 {
-			return -1
-		}
-		n = n*10 + int(c-'0')
-	}
-	return n
-}
+func (x *xmlScanner) attrInt(name string) int { return indexOf(x.attr(name)) }
 
 // appendText appends the text without entities.
 func (x *xmlScanner) appendText(dst []byte) []byte {
