@@ -253,7 +253,6 @@ func TestCardIsReadInOrder(t *testing.T) {
 	for _, want := range []string{"The verdict", "How well it ranks", "How stable it is", "Why it scores as it does", "Would more data help", "Does it hold elsewhere", "Would a simpler model do", "Is it fair to groups", "Facts and limits"} {
 		i, j := strings.Index(page, `">`+want+"</h2>"), strings.Index(text, "## "+want)
 		if want == "Would more data help" {
-			i = strings.Index(page, `">`+want)
 			i = strings.Index(page, `<h2 id="more">`)
 		}
 		if i <= at || j <= atText {
