@@ -16,13 +16,16 @@ func (a *app) tryCommand() *cobra.Command {
 	var limit, treatment, control string
 	c := &cobra.Command{
 		Use: "try FILE --outcome COL", Short: "models on one flat table, no workspace needed",
-		Long: `Trains the ladder of models on a CSV or Parquet file (also .gz and .zst), judges each on rows that it was not trained on,
+		Long: `Trains the ladder of models on a CSV, Parquet, JSON or Excel file (also .gz and .zst), judges each on rows that it was not trained on,
 chooses one and says why, and warns of columns that seem to know the outcome. Two different values make a yes-or-no
 outcome, many numbers an amount, several words classes.
 
+The chosen model is then judged and explained: a grade in words, how stable it is, what moves the score, whether more rows would help, how it
+treats groups of people. --card writes all of it as a page; --quick leaves it out.
+
 Rows are counted from 0, the header aside. Probabilities are calibrated inside the training rows. The same file, seed
 and flags give the same scores for any number of threads.`,
-		Example: `  kequn try telco.csv --outcome Churn --drop customerID
+		Example: `  kequn try telco.csv --outcome Churn --drop customerID --card card.html
   kequn try bank.csv.gz --outcome y --positive yes --folds folds.csv --predictions out.csv --time 60s
   kequn try customers.parquet --task cluster --k auto --labels groups.csv`,
 		Args: cobra.ExactArgs(1),
