@@ -92,6 +92,10 @@ func (t *trial) examples(ctx context.Context, m model.Model, rows []int32) ([]Tr
 	if border == score[order[len(order)-1]] {
 		return nil, nil // one score for nearly everybody
 	}
+	var fixed []string // nobody becomes younger
+	for _, c := range t.likelySensitive() {
+		fixed = append(fixed, c.Name)
+	}
 	var out []TryExample
 	for _, pick := range []struct {
 		at     int
@@ -103,7 +107,7 @@ func (t *trial) examples(ctx context.Context, m model.Model, rows []int32) ([]Tr
 			return nil, err
 		}
 		e := TryExample{Title: evaluate.Text{Zh: pick.zh, En: pick.en}, Row: t.row[rows[i]], Score: score[i], Why: &why[0]}
-		if e.Change, err = explain.Flip(ctx, m, x, i, border, explain.FlipOptions{Background: some(x, t.Seed), Seed: t.Seed}); err != nil {
+		if e.Change, err = explain.Flip(ctx, m, x, i, border, explain.FlipOptions{Background: some(x, t.Seed), Fixed: fixed, Seed: t.Seed}); err != nil {
 			return nil, err
 		}
 		out = append(out, e)
