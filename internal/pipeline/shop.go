@@ -58,8 +58,12 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// LimitMemory tells the runtime to collect garbage before the program grows past the limit.
-func LimitMemory(bytes int64) { debug.SetMemoryLimit(bytes) }
+// LimitMemory tells the runtime to collect garbage before the program grows past the limit. The program's own text and tables, which the
+// runtime does not count, have a share of it.
+func LimitMemory(bytes int64) { debug.SetMemoryLimit(bytes - min(bytes/10, programBytes)) }
+
+// programBytes is about what the program itself takes while it runs.
+const programBytes = 64 << 20
 
 // Shop is an open workspace with its plan.
 type Shop struct {
