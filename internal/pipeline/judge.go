@@ -39,13 +39,12 @@ type judging struct {
 	other  bool        // judged on another dataset
 	train  evaluate.Scored
 
-	words  explain.Catalogue // nil: columns are called by their names
-	places []*table.Column   // whose levels are left out in turns; nil: the most important categories
-	leaks  []evaluate.Suspect
-	brief  bool // a small card, of few rows: one of many
-	left   func() time.Duration
+	words explain.Catalogue // nil: columns are called by their names
+	leaks []evaluate.Suspect
+	brief bool // a small card, of few rows: one of many
+	left  func() time.Duration
 
-	held model.Model // once judged: fitted on the first round's training rows, to explain its judged ones; nil where there was no need
+	held model.Model // once judged: fitted on a round's training rows, so that what it says of the judged ones counts; nil where no family could be
 }
 
 // judge makes the card of the line and says why its scores are what they are. Parts that there is no time for are left out and named.
@@ -79,15 +78,14 @@ func (j *judging) judge(ctx context.Context) (*Card, *explain.Global, error) {
 			return evaluate.Text{Zh: w.Zh, En: w.En}, w.Zh != ""
 		}
 	}
-	main := j.ladder.Standin(j.line, explainFit)
+	main, again := j.ladder.Standin(j.line, explainFit), j.ladder.Standin(j.line, againFit)
 	first := j.telling()
-	var held model.Model // fitted on the first round's training rows: what it says of the others counts
 	if main != nil {
-		if held, err = j.fit(ctx, main, j.bounded(first.Train, mostHeldRows)); err != nil && ctx.Err() != nil {
+		if j.held, err = j.fit(ctx, main, j.bounded(first.Train, mostHeldRows)); err != nil && ctx.Err() != nil {
 			return nil, nil, err
 		}
 		if in.Model == nil {
-			in.Model = held
+			in.Model = j.held
 		}
 	}
 	card, err := evaluate.NewCard(in)
@@ -95,8 +93,8 @@ func (j *judging) judge(ctx context.Context) (*Card, *explain.Global, error) {
 		return nil, nil, err
 	}
 	card.Comparison, card.Suspects = j.compare(judged), j.leaks
-	if again := j.ladder.Standin(j.line, againFit); again != nil {
-		e := evaluate.Experiment{X: j.x, Y: j.y, W: j.w, Group: j.group, Train: first.Train, Test: first.Test, Learner: j.seeded(*again), Places: j.places,
+	if again != nil {
+		e := evaluate.Experiment{X: j.x, Y: j.y, W: j.w, Group: j.group, Train: first.Train, Test: first.Test, Learner: j.seeded(*again),
 			Seed: j.Seed, Threads: j.Threads, Brief: evaluate.Text(j.why()), Left: j.before(explainShare), Progress: func(done, of float64, what evaluate.Text) {
 				if what.En == "" {
 					return // done
@@ -108,14 +106,13 @@ func (j *judging) judge(ctx context.Context) (*Card, *explain.Global, error) {
 		}
 	}
 	var why *explain.Global
-	if held != nil && j.y.Task != kequn.Multiclass {
-		if why, err = j.explain(ctx, held, main, first); err != nil {
+	if j.held != nil && j.y.Task != kequn.Multiclass {
+		if why, err = j.explain(ctx, main.Name, again, first); err != nil {
 			return nil, nil, err
 		}
 		readable(card, why, main.Name)
 	}
 	card.Conclude()
-	j.held = held
 	return card, why, nil
 }
 
@@ -214,16 +211,13 @@ func (j *judging) compare(judged []int32) []evaluate.Comparison {
 	return evaluate.Compare(j.y.Take(judged), kernel.Take(j.w, judged), kernel.Take(j.group, judged), lines)
 }
 
-// explain says what the model that was held back from the first round's judged rows does.
-func (j *judging) explain(ctx context.Context, m model.Model, main *model.Named, round ladder.Round) (*explain.Global, error) {
+// explain says what the model does that was held back from a round's judged rows. The family again is fitted where that takes many fits.
+func (j *judging) explain(ctx context.Context, name string, again *model.Named, round ladder.Round) (*explain.Global, error) {
 	j.Progress(j.Lang.Pick("解释", "explain"), 0, 0)
-	q := explain.Question{Model: m, Name: main.Name, Learner: j.seeded(*main), Words: j.words, Seed: j.Seed, Threads: j.Threads}
+	q := explain.Question{Model: j.held, Name: name, Learner: j.seeded(*again), Words: j.words, Seed: j.Seed, Threads: j.Threads}
 	test, train := j.bounded(round.Test, mostExplainRows), j.bounded(round.Train, mostExplainRows)
 	q.X, q.Y, q.W = j.x.Take(test), j.y.Take(test), kernel.Take(j.w, test)
 	q.Train, q.TrainY, q.TrainW = j.x.Take(train), j.y.Take(train), kernel.Take(j.w, train)
-	if again := j.ladder.Standin(j.line, againFit); again != nil {
-		q.Learner = j.seeded(*again)
-	}
 	for _, l := range j.Learners {
 		switch l.Name {
 		case "tree":

@@ -96,6 +96,7 @@ func (t *trial) examples(ctx context.Context, m model.Model, rows []int32) ([]Tr
 	for _, c := range t.likelySensitive() {
 		fixed = append(fixed, c.Name)
 	}
+	flip := explain.FlipOptions{Background: some(x, t.Seed), Fixed: fixed, Seed: t.Seed}
 	var out []TryExample
 	for _, pick := range []struct {
 		at     int
@@ -107,7 +108,7 @@ func (t *trial) examples(ctx context.Context, m model.Model, rows []int32) ([]Tr
 			return nil, err
 		}
 		e := TryExample{Title: evaluate.Text{Zh: pick.zh, En: pick.en}, Row: t.row[rows[i]], Score: score[i], Why: &why[0]}
-		if e.Change, err = explain.Flip(ctx, m, x, i, border, explain.FlipOptions{Background: some(x, t.Seed), Fixed: fixed, Seed: t.Seed}); err != nil {
+		if e.Change, err = explain.Flip(ctx, m, x, i, border, flip); err != nil {
 			return nil, err
 		}
 		out = append(out, e)

@@ -1,11 +1,9 @@
 package additive_test
 
 import (
-	"context"
 	"os"
 	"testing"
 
-	"kequn/internal/metric"
 	"kequn/internal/model/additive"
 	"kequn/internal/model/modeltest"
 )
@@ -30,29 +28,7 @@ func TestAccuracyBesideEBM(t *testing.T) {
 				t.Skip("a large set, 20 s and more: KEQUN_LONG=1 runs it")
 			}
 			x, y, folds := modeltest.Shared(t, c.set)
-			var auc, loss float64
-			for f := range int32(5) {
-				var train, test []int32
-				for i, g := range folds {
-					switch {
-					case g == f:
-						test = append(test, int32(i))
-					case g >= 0:
-						train = append(train, int32(i))
-					}
-				}
-				m, err := additive.Learner{}.Fit(context.Background(), x.Take(train), y.Take(train), nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				p, err := m.Predict(x.Take(test))
-				if err != nil {
-					t.Fatal(err)
-				}
-				truth := y.Take(test).Y
-				auc += metric.AUC(truth, p, nil) / 5
-				loss += metric.LogLoss(truth, p, nil) / 5
-			}
+			auc, loss, _ := modeltest.CrossValidate(t, additive.Learner{}, x, y, folds, 5, nil)
 			t.Logf("AUC %.4f (EBM %.4f), log loss %.4f (EBM %.4f)", auc, c.auc, loss, c.loss)
 			if auc < c.auc-0.003 || loss > c.loss+0.001 {
 				t.Errorf("AUC %.4f and log loss %.4f, EBM %.4f and %.4f", auc, loss, c.auc, c.loss)

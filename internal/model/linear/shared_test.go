@@ -1,11 +1,9 @@
 package linear_test
 
 import (
-	"context"
 	"math"
 	"testing"
 
-	"kequn/internal/metric"
 	"kequn/internal/model"
 	"kequn/internal/model/linear"
 	"kequn/internal/model/modeltest"
@@ -30,34 +28,13 @@ func TestReachesPeers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			x, y, folds := modeltest.Shared(t, c.set)
-			auc, loss, seconds, l2 := 0.0, 0.0, 0.0, 1.0
-			for f := range int32(5) {
-				var train, test []int32
-				for i, g := range folds {
-					switch {
-					case g == f:
-						test = append(test, int32(i))
-					case g >= 0:
-						train = append(train, int32(i))
-					}
-				}
-				m, err := linear.Learner{}.Fit(context.Background(), x.Take(train), y.Take(train), nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				p, err := m.Predict(x.Take(test))
-				if err != nil {
-					t.Fatal(err)
-				}
-				truth := y.Take(test).Y
-				auc += metric.AUC(truth, p, nil) / 5
-				loss += metric.LogLoss(truth, p, nil) / 5
-				seconds += m.Header().Seconds / 5
+			l2 := 1.0
+			auc, loss, seconds := modeltest.CrossValidate(t, linear.Learner{}, x, y, folds, 5, func(fold int, m model.Model, _, _ float64) {
 				l2 *= math.Pow(m.(*linear.Model).L2(), 0.2)
-				if f == 0 {
+				if fold == 0 {
 					t.Log(m.Header().Notes)
 				}
-			}
+			})
 			t.Logf("AUC %.4f (peer %.4f), log loss %.4f, %.3f s a fit, λ about %.3g", auc, c.auc, loss, seconds, l2)
 			if auc < c.auc || loss > c.loss {
 				t.Errorf("AUC %.4f, log loss %.4f; scikit-learn reaches %.4f, %.4f", auc, loss, c.auc, c.loss)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"kequn"
+	"kequn/internal/metric"
 	"kequn/internal/model"
 	"kequn/internal/table"
 )
@@ -83,6 +84,38 @@ next:
 		folds[i] = int32(f)
 	}
 	return x, y, folds
+}
+
+// CrossValidate trains a learner without each of the first n folds in turns and judges it on that fold. It returns the mean AUC and log loss and the
+// mean seconds of a fit; see, which may be nil, is shown each fold's model with its figures.
+func CrossValidate(t testing.TB, l model.Learner, x *table.Table, y model.Outcome, folds []int32, n int, see func(fold int, m model.Model, auc, loss float64)) (auc, loss, seconds float64) {
+	t.Helper()
+	for f := range int32(n) {
+		var train, test []int32
+		for i, g := range folds {
+			switch {
+			case g == f:
+				test = append(test, int32(i))
+			case g >= 0:
+				train = append(train, int32(i))
+			}
+		}
+		m, err := l.Fit(t.Context(), x.Take(train), y.Take(train), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := m.Predict(x.Take(test))
+		if err != nil {
+			t.Fatal(err)
+		}
+		truth := y.Take(test).Y
+		foldAUC, foldLoss := metric.AUC(truth, p, nil), metric.LogLoss(truth, p, nil)
+		auc, loss, seconds = auc+foldAUC/float64(n), loss+foldLoss/float64(n), seconds+m.Header().Seconds/float64(n)
+		if see != nil {
+			see(int(f), m, foldAUC, foldLoss)
+		}
+	}
+	return auc, loss, seconds
 }
 
 func readCSV(path string) ([][]string, bool) {

@@ -256,7 +256,7 @@ func TestReachesPeers(t *testing.T) {
 		name  string
 		set   modeltest.SharedSet
 		auc   float64
-		folds int32
+		folds int
 	}{
 		{"telco_churn", modeltest.Telco, 0.8399, 5},
 		{"german_credit", modeltest.German, 0.7470, 5},
@@ -270,27 +270,7 @@ func TestReachesPeers(t *testing.T) {
 				t.Skip("long")
 			}
 			x, y, folds := modeltest.Shared(t, c.set)
-			auc, loss, seconds := 0.0, 0.0, 0.0
-			for f := range c.folds {
-				var train, test []int32
-				for i, g := range folds {
-					switch {
-					case g == f:
-						test = append(test, int32(i))
-					case g >= 0:
-						train = append(train, int32(i))
-					}
-				}
-				m := fit(t, neural.Learner{}, x.Take(train), y.Take(train), nil)
-				p, err := m.Predict(x.Take(test))
-				if err != nil {
-					t.Fatal(err)
-				}
-				truth := y.Take(test).Y
-				auc += metric.AUC(truth, p, nil) / float64(c.folds)
-				loss += metric.LogLoss(truth, p, nil) / float64(c.folds)
-				seconds += m.Header().Seconds / float64(c.folds)
-			}
+			auc, loss, seconds := modeltest.CrossValidate(t, neural.Learner{}, x, y, folds, c.folds, nil)
 			t.Logf("AUC %.4f (peer %.4f), log loss %.4f, %.2f s a fit", auc, c.auc, loss, seconds)
 			if auc < c.auc {
 				t.Errorf("AUC %.4f, scikit-learn reaches %.4f", auc, c.auc)

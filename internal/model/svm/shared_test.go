@@ -1,10 +1,9 @@
 package svm_test
 
 import (
-	"context"
 	"testing"
 
-	"kequn/internal/metric"
+	"kequn/internal/model"
 	"kequn/internal/model/modeltest"
 	"kequn/internal/model/svm"
 )
@@ -23,7 +22,7 @@ func TestReachesPeers(t *testing.T) {
 		{"telco_churn", modeltest.Telco, 0.8004, 0.4562},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			auc, loss := crossValidate(t, c.set, svm.Learner{}, 5)
+			auc, loss := crossValidate(t, c.set, svm.Learner{})
 			// On 1,000 rows the mean over folds has a noise of 0.01, and choosing parameters costs some of what it brings.
 			tolerance := 0.0
 			if c.name == "german_credit" {
@@ -39,33 +38,12 @@ func TestReachesPeers(t *testing.T) {
 	}
 }
 
-func crossValidate(t *testing.T, set modeltest.SharedSet, l svm.Learner, folds int) (auc, loss float64) {
+func crossValidate(t *testing.T, set modeltest.SharedSet, l svm.Learner) (auc, loss float64) {
 	t.Helper()
-	x, y, part := modeltest.Shared(t, set)
-	seconds := 0.0
-	for f := range int32(folds) {
-		var train, test []int32
-		for i, g := range part {
-			switch {
-			case g == f:
-				test = append(test, int32(i))
-			case g >= 0:
-				train = append(train, int32(i))
-			}
-		}
-		m, err := l.Fit(context.Background(), x.Take(train), y.Take(train), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, err := m.Predict(x.Take(test))
-		if err != nil {
-			t.Fatal(err)
-		}
-		truth := y.Take(test).Y
-		a, l := metric.AUC(truth, p, nil), metric.LogLoss(truth, p, nil)
-		auc, loss, seconds = auc+a/float64(folds), loss+l/float64(folds), seconds+m.Header().Seconds/float64(folds)
-		t.Logf("fold %d: AUC %.4f, log loss %.4f, %.2f s, %d vectors, %v", f, a, l, m.Header().Seconds, m.(*svm.Model).Vectors(), m.Header().Params[:3])
-	}
+	x, y, folds := modeltest.Shared(t, set)
+	auc, loss, seconds := modeltest.CrossValidate(t, l, x, y, folds, 5, func(fold int, m model.Model, auc, loss float64) {
+		t.Logf("fold %d: AUC %.4f, log loss %.4f, %.2f s, %d vectors, %v", fold, auc, loss, m.Header().Seconds, m.(*svm.Model).Vectors(), m.Header().Params[:3])
+	})
 	t.Logf("AUC %.4f, log loss %.4f, %.3f s a fit", auc, loss, seconds)
 	return auc, loss
 }

@@ -1,12 +1,10 @@
 package tree_test
 
 import (
-	"context"
 	"os"
 	"strings"
 	"testing"
 
-	"kequn/internal/metric"
 	"kequn/internal/model"
 	"kequn/internal/model/modeltest"
 	"kequn/internal/model/tree"
@@ -39,29 +37,7 @@ func TestForestsReachPeers(t *testing.T) {
 				{"extra trees", tree.Forest{Extra: true}, c.forest - 0.012},
 				{"rule list", tree.RuleList{}, c.list},
 			} {
-				auc, loss := 0.0, 0.0
-				for f := range int32(5) {
-					var train, test []int32
-					for i, g := range folds {
-						switch {
-						case g == f:
-							test = append(test, int32(i))
-						case g >= 0:
-							train = append(train, int32(i))
-						}
-					}
-					m, err := l.learner.Fit(context.Background(), x.Take(train), y.Take(train), nil)
-					if err != nil {
-						t.Fatal(err)
-					}
-					p, err := m.Predict(x.Take(test))
-					if err != nil {
-						t.Fatal(err)
-					}
-					truth := y.Take(test).Y
-					auc += metric.AUC(truth, p, nil) / 5
-					loss += metric.LogLoss(truth, p, nil) / 5
-				}
+				auc, loss, _ := modeltest.CrossValidate(t, l.learner, x, y, folds, 5, nil)
 				t.Logf("%s: AUC %.4f, log loss %.4f", l.name, auc, loss)
 				if auc < l.least {
 					t.Errorf("%s: AUC %.4f, want %.4f", l.name, auc, l.least)

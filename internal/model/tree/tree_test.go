@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"kequn"
-	"kequn/internal/metric"
 	"kequn/internal/model"
 	"kequn/internal/model/modeltest"
 	"kequn/internal/model/tree"
@@ -39,34 +38,13 @@ func TestReachesPeers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			x, y, folds := modeltest.Shared(t, c.set)
-			auc, loss, seconds, leaves := 0.0, 0.0, 0.0, 0
-			for f := range int32(5) {
-				var train, test []int32
-				for i, g := range folds {
-					switch {
-					case g == f:
-						test = append(test, int32(i))
-					case g >= 0:
-						train = append(train, int32(i))
-					}
-				}
-				m, err := tree.Learner{}.Fit(context.Background(), x.Take(train), y.Take(train), nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				p, err := m.Predict(x.Take(test))
-				if err != nil {
-					t.Fatal(err)
-				}
-				truth := y.Take(test).Y
-				auc += metric.AUC(truth, p, nil) / 5
-				loss += metric.LogLoss(truth, p, nil) / 5
-				seconds += m.Header().Seconds / 5
+			leaves := 0
+			auc, loss, seconds := modeltest.CrossValidate(t, tree.Learner{}, x, y, folds, 5, func(fold int, m model.Model, _, _ float64) {
 				leaves += m.(*tree.Model).NLeaves()
-				if f == 0 {
+				if fold == 0 {
 					t.Log(m.(model.Ruler).Rules(kequn.Chinese)[0])
 				}
-			}
+			})
 			t.Logf("AUC %.4f (peer %.4f), log loss %.4f, %.3f s a fit, %.1f leaves", auc, c.auc, loss, seconds, float64(leaves)/5)
 			if auc < c.auc-0.005 {
 				t.Errorf("AUC %.4f, scikit-learn reaches %.4f", auc, c.auc)
