@@ -52,6 +52,7 @@ const (
 	ColArm       ColumnRole = "arm"       // the offer sent, or control
 	ColConsent   ColumnRole = "consent"   // permission to contact, by channel
 	ColBirth     ColumnRole = "birth"     // date of birth
+	ColGroup     ColumnRole = "group"     // of customers: whom one belongs together with, a household or a firm
 	ColName      ColumnRole = "name"      // a person's name: never a feature, sealed apart
 	ColPhone     ColumnRole = "phone"     // likewise
 	ColEmail     ColumnRole = "email"     // likewise

@@ -130,22 +130,6 @@ reason. Loading the same file again changes nothing.`,
 	})
 }
 
-func (a *app) readyCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use: "ready", Short: "what can be answered today, and what is missing for the rest", Args: cobra.NoArgs,
-		Long: `Tells for every goal whether the data can answer it today: how many customers did it, how much history there is, and what
-is missing otherwise. For uplift it looks for a past send with a random control group.`,
-	}
-	return a.shopRun(c, false, func(s *pipeline.Shop, _ []string) error {
-		res, err := s.Ready(a.ctx)
-		if err != nil {
-			return err
-		}
-		a.closeProgress()
-		return a.show(res, func(w io.Writer) { a.printReady(w, res) })
-	})
-}
-
 func (a *app) runCommand() *cobra.Command {
 	var f pipeline.RunFlags
 	c := &cobra.Command{
@@ -195,26 +179,6 @@ func (a *app) rejectsCommand() *cobra.Command {
 	})
 }
 
-func (a *app) featuresCommand() *cobra.Command {
-	var f pipeline.FeatureFlags
-	c := &cobra.Command{
-		Use: "features", Short: "the catalogue of features, or one row per customer with --out", Args: cobra.NoArgs,
-		Long: `Lists every feature with its definition, unit, window, kind and what a missing value means. With --out it writes a CSV file
-with customer first and one row per customer with an event before the cutoff. Nothing at or after the cutoff, and
-nothing that became known after it, reaches a feature.`,
-	}
-	c.Flags().StringVar(&f.Cutoff, "cutoff", "", "instant `T` that features are as of (default just after the last event)")
-	c.Flags().StringVar(&f.Out, "out", "", "CSV `FILE` to write")
-	return a.shopRun(c, false, func(s *pipeline.Shop, _ []string) error {
-		res, err := s.Features(a.ctx, f)
-		if err != nil {
-			return err
-		}
-		a.closeProgress()
-		return a.show(res, func(w io.Writer) { a.printFeatures(w, res) })
-	})
-}
-
 func (a *app) segmentCommand() *cobra.Command {
 	var cutoff string
 	c := &cobra.Command{
@@ -232,84 +196,6 @@ func (a *app) segmentCommand() *cobra.Command {
 		}
 		a.closeProgress()
 		return a.show(map[string]any{"segmentations": res}, func(w io.Writer) { a.printSegments(w, res) })
-	})
-}
-
-// goalFlags adds the flags that define a goal on the command line, or change one of the plan.
-func goalFlags(c *cobra.Command, f *pipeline.GoalFlags) {
-	fl := c.Flags()
-	fl.StringVar(&f.Event, "event", "", "goal: does an event of this `DATASET` (or DATASET.TYPE) happen within the horizon?")
-	fl.BoolVar(&f.Absent, "absent", false, "turn the question round: does none happen?")
-	fl.StringVar(&f.Sum, "sum", "", "goal: the sum of `DATASET.COL` within the horizon")
-	fl.StringVar(&f.Count, "count", "", "goal: how many rows of `DATASET` within the horizon")
-	fl.StringVar(&f.Column, "column", "", "goal: `customers.COL`, a fact learnt later")
-	fl.StringVar(&f.Positive, "positive", "", "`VALUE` of --column that counts as yes")
-	fl.StringVar(&f.Within, "within", "", "horizon, a `DURATION` such as 90d")
-	fl.StringVar(&f.Gap, "gap", "", "time between cutoff and horizon, a `DURATION`")
-	fl.StringVar(&f.Who, "who", "", "`RULE` of the eligible population")
-	fl.StringVar(&f.Models, "models", "", "`RUNGS` to try, for example linear,gbdt (default all)")
-	fl.StringVar(&f.Prefer, "prefer", "auto", "`auto|simple`: the most accurate, or the simplest within noise of it")
-	fl.StringSliceVar(&f.ConfirmLeak, "confirm-leak", nil, "`COLUMN` that looks like a leak and is none")
-}
-
-func (a *app) predictCommand() *cobra.Command {
-	var f pipeline.GoalFlags
-	var card string
-	c := &cobra.Command{
-		Use: "predict [GOAL]", Short: "score a goal: the ladder of models, the one chosen and why", Args: cobra.MaximumNArgs(1),
-		Long: `Fits the rungs of the ladder on earlier cutoffs, judges them on later time, chooses one and says why, and scores every eligible
-customer. GOAL is one of kequn.yaml, or is given by flags.`,
-		Example: `  kequn predict buys_again
-  kequn predict buys_again --card card.html
-  kequn predict --sum orders.amount --within 90d --cutoff 2017-10-01 --out spend.csv`,
-	}
-	goalFlags(c, &f)
-	c.Flags().StringVar(&f.Cutoff, "cutoff", "", "instant of decision `T` (default just after the last event)")
-	c.Flags().StringVar(&f.Out, "out", "", "CSV `FILE` of scores to write")
-	c.Flags().StringVar(&card, "card", "", "`FILE` for the model card: a page (.html) or Markdown (.md)")
-	return a.shopRun(c, false, func(s *pipeline.Shop, args []string) error {
-		if len(args) == 1 {
-			f.Goal = args[0]
-		}
-		if err := checkPage(card); err != nil {
-			return err
-		}
-		res, err := s.Predict(a.ctx, f)
-		if err != nil {
-			return err
-		}
-		if card != "" {
-			if err := writePage(card, func(w io.Writer) error { return writeCardTo(w, card, a.goalCard(res, s)) }); err != nil {
-				return err
-			}
-		}
-		a.closeProgress()
-		return a.show(res, func(w io.Writer) { a.printPrediction(w, res) })
-	})
-}
-
-func (a *app) backtestCommand() *cobra.Command {
-	var f pipeline.GoalFlags
-	c := &cobra.Command{
-		Use: "backtest [GOAL]", Short: "rerun a goal at an earlier cutoff and compare with what happened", Args: cobra.MaximumNArgs(1),
-		Long: `Learns and scores as if it were --cutoff, when nothing after it was known, and compares the scores with what happened.`,
-	}
-	goalFlags(c, &f)
-	c.Flags().StringVar(&f.Cutoff, "cutoff", "", "instant `T` to go back to")
-	c.Flags().StringVar(&f.Out, "predictions", "", "CSV `FILE` of customer,score,actual")
-	return a.shopRun(c, false, func(s *pipeline.Shop, args []string) error {
-		if len(args) == 1 {
-			f.Goal = args[0]
-		}
-		if f.Cutoff == "" {
-			return kequn.Errorf(kequn.KindUsage, "", "backtest wants --cutoff").WithHint("for example --cutoff 2017-10-01")
-		}
-		res, err := s.Backtest(a.ctx, f)
-		if err != nil {
-			return err
-		}
-		a.closeProgress()
-		return a.show(res, func(w io.Writer) { a.printPrediction(w, res) })
 	})
 }
 

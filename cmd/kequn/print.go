@@ -3,10 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
-	"strings"
 
-	"kequn"
-	"kequn/internal/model/ladder"
 	"kequn/internal/pipeline"
 	"kequn/internal/segment"
 	"kequn/internal/source"
@@ -67,15 +64,6 @@ func (a *app) reason(r string) string {
 	return source.Reason(r).Words(a.language())
 }
 
-func (a *app) printReady(w io.Writer, r *pipeline.Readiness) {
-	fmt.Fprintf(w, a.say("%s 位客户，数据 %s 至 %s\n", "%s customers, data from %s to %s\n"), count(r.Customers), day(r.First), day(r.Last))
-	for _, g := range append(append([]pipeline.ReadyGoal(nil), r.Goals...), r.Uplift) {
-		fmt.Fprintf(w, "%s %-12s %s\n", mark(g.Ready), g.Name, g.Question)
-		fmt.Fprintf(w, "    %s\n", g.Why)
-	}
-	fmt.Fprintln(w, a.say("下一步：kequn run", "next: kequn run"))
-}
-
 // day cuts an RFC 3339 time to its date.
 func day(s string) string { return s[:min(10, len(s))] }
 
@@ -103,22 +91,6 @@ func (a *app) printRun(w io.Writer, r *pipeline.RunResult) {
 	}
 }
 
-func (a *app) printFeatures(w io.Writer, r *pipeline.FeatureList) {
-	if r.Out != "" {
-		fmt.Fprintf(w, a.say("%s 位客户 × %d 个特征，截止 %s → %s\n", "%s customers × %d features as of %s → %s\n"), count(r.Rows), len(r.Features), r.Cutoff, r.Out)
-		return
-	}
-	t := newTable(a.say("特征", "feature"), a.say("含义", "meaning"), a.say("单位", "unit"), a.say("类别", "kind"), a.say("缺失的含义", "when missing"), a.say("定义", "definition"))
-	for _, f := range r.Features {
-		kind := string(f.Kind)
-		if f.Sensitive {
-			kind += a.say("（敏感）", ", sensitive")
-		}
-		t.row(f.Name, a.say(f.TextZH, f.TextEN), f.Unit, kind, f.Missing, f.Definition)
-	}
-	t.print(w)
-}
-
 func (a *app) printSegments(w io.Writer, list []*segment.Segmentation) {
 	for _, s := range list {
 		fmt.Fprintf(w, "%s: %s\n", s.Name, a.say(s.Note.ZH, s.Note.EN))
@@ -133,85 +105,6 @@ func (a *app) printSegments(w io.Writer, list []*segment.Segmentation) {
 		t.print(w)
 		fmt.Fprintln(w)
 	}
-}
-
-func (a *app) printPrediction(w io.Writer, p *pipeline.Prediction) {
-	fmt.Fprintln(w, p.Question)
-	var ran []ladder.Entry
-	var left []string
-	for _, m := range p.Models {
-		if m.Failed == "" {
-			ran = append(ran, m)
-		} else {
-			left = append(left, m.Name)
-		}
-	}
-	if p.Task == kequn.Binary {
-		t := newTable(a.say("阶梯", "rung"), "AUC", a.say("对数损失", "log loss"), "ECE", a.say("前十分之一增益", "top-decile gain"), a.say("秒", "seconds"), "")
-		for _, m := range ran {
-			t.row(m.Name, withSpread(m.AUC, m.AUCSD, "%.4f"), withSpread(m.LogLoss, nil, "%.4f"), withSpread(m.ECE, nil, "%.4f"), withSpread(m.TopDecileGain, nil, "%.2f"), fmt.Sprintf("%.1f", m.FitSeconds), a.chosenMark(m.Name, p))
-		}
-		t.print(w)
-	} else {
-		t := newTable(a.say("阶梯", "rung"), "RMSE", "MAE", "R²", a.say("秒", "seconds"), "")
-		for _, m := range ran {
-			t.row(m.Name, withSpread(m.RMSE, m.RMSESD, "%.3f"), withSpread(m.MAE, nil, "%.3f"), withSpread(m.R2, nil, "%.4f"), fmt.Sprintf("%.1f", m.FitSeconds), a.chosenMark(m.Name, p))
-		}
-		t.print(w)
-	}
-	if len(left) > 0 {
-		fmt.Fprintf(w, a.say("未运行（为何见 --json 的 why）：%s\n", "not run (--json says why): %s\n"), strings.Join(left, a.say("、", ", ")))
-	}
-	fmt.Fprintln(w, p.Brief)
-	for _, l := range p.Leaks {
-		fmt.Fprintf(w, a.say("疑似泄漏 %s：%s", "may be a leak: %s: %s"), l.Column, l.Evidence)
-		if l.Dropped {
-			fmt.Fprint(w, a.say("（未用于训练）", " (left out of training)"))
-		}
-		fmt.Fprintln(w)
-	}
-	if p.Card != nil {
-		a.printCard(w, p.Card, p.Reasons, p.Words)
-	} else if len(p.Drivers) > 0 {
-		fmt.Fprintln(w, a.say("主要依据：", "what moves the score:"))
-		for _, d := range p.Drivers[:min(5, len(p.Drivers))] {
-			fmt.Fprintf(w, "  %5s  %s\n", percent(d.Share), a.say(d.TextZH, d.TextEN))
-		}
-	}
-	if b := p.Actual; b != nil {
-		if p.Task == kequn.Binary {
-			fmt.Fprintf(w, a.say("回测：%s 位客户，AUC %.4f，平均预测 %.4f，实际 %.4f\n", "backtest: %s customers, AUC %.4f, mean score %.4f, what happened %.4f\n"), count(b.Rows), b.AUC, b.Mean, b.Actual)
-		} else {
-			fmt.Fprintf(w, a.say("回测：%s 位客户，RMSE %.3f，平均预测 %.3f，实际 %.3f\n", "backtest: %s customers, RMSE %.3f, mean score %.3f, what happened %.3f\n"), count(b.Rows), b.RMSE, b.Mean, b.Actual)
-		}
-	}
-	fmt.Fprintf(w, a.say("已为 %s 位客户打分，截止 %s", "%s customers scored as of %s"), count(p.Scored), p.Cutoff)
-	if p.Out != "" {
-		fmt.Fprintf(w, " → %s", p.Out)
-	}
-	fmt.Fprintln(w)
-}
-
-func (a *app) chosenMark(name string, p *pipeline.Prediction) string {
-	var marks []string
-	if name == p.Chosen {
-		marks = append(marks, a.say("← 选用", "← chosen"))
-	}
-	if name == p.Simple && name != p.Chosen {
-		marks = append(marks, a.say("（最简可用）", "(simplest within noise)"))
-	}
-	return strings.Join(marks, " ")
-}
-
-func withSpread(v, sd *float64, format string) string {
-	if v == nil {
-		return "–"
-	}
-	s := fmt.Sprintf(format, *v)
-	if sd != nil && *sd > 0 {
-		s += " ± " + fmt.Sprintf(format, *sd)
-	}
-	return s
 }
 
 func (a *app) printWhy(w io.Writer, y *pipeline.Why) {

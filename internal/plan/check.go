@@ -15,6 +15,16 @@ func (p *Plan) Check() error {
 			return err
 		}
 	}
+	for _, f := range p.Features {
+		if err := p.checkFeature(f); err != nil {
+			return err
+		}
+	}
+	for _, q := range p.Quality {
+		if err := p.checkQuality(q); err != nil {
+			return err
+		}
+	}
 	for _, g := range p.Goals {
 		if err := p.CheckGoal(g); err != nil {
 			return err
@@ -100,21 +110,24 @@ func (d *Dataset) check() error {
 func (p *Plan) CheckGoal(g Goal) error {
 	at := "goals: " + g.Name
 	kinds := 0
-	for _, s := range []string{g.Event, g.Sum, g.Count, g.Column} {
+	for _, s := range []string{g.Event, g.Sum, g.Count, g.When, g.Next, g.Column} {
 		if s != "" {
 			kinds++
 		}
 	}
 	if kinds != 1 {
-		return wrong(at, "wants exactly one of event, sum, count and column").WithHint("for example {event: orders, within: 30d}")
+		return wrong(at, "wants exactly one of event, sum, count, when, next and column").WithHint("for example {event: orders, within: 30d}")
 	}
 	if g.Absent && g.Event == "" {
 		return wrong(at, "absent goes with event only")
 	}
-	if g.Column == "" && g.Within.IsZero() {
+	if g.Top < 0 || g.Next == "" && (g.Top != 0 || g.Fresh) {
+		return wrong(at, "top and fresh go with next only, and top is not negative")
+	}
+	if g.Column+g.Next == "" && g.Within.IsZero() {
 		return wrong(at, "has no horizon").WithHint("add within: 30d")
 	}
-	name, column, _ := strings.Cut(g.Event+g.Sum+g.Count+g.Column, ".")
+	name, column, _ := strings.Cut(g.Event+g.Sum+g.Count+g.When+g.Next+g.Column, ".")
 	d := p.Dataset(name)
 	if d == nil {
 		return wrong(at, "there is no dataset %q", name).WithHint("datasets are %s", strings.Join(p.datasetNames(), ", "))
@@ -122,7 +135,7 @@ func (p *Plan) CheckGoal(g Goal) error {
 	if g.Column == "" && !d.Role.HasTime() {
 		return wrong(at, "dataset %q has no time", name)
 	}
-	if g.Sum+g.Column != "" {
+	if g.Sum+g.Next+g.Column != "" {
 		if column == "" {
 			return wrong(at, "names no column").WithHint("write %s.COLUMN", name)
 		}

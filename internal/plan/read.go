@@ -41,6 +41,10 @@ type (
 		Count    string     `yaml:"count"`
 		Column   string     `yaml:"column"`
 		Positive string     `yaml:"positive"`
+		When     string     `yaml:"when"`
+		Next     string     `yaml:"next"`
+		Top      int        `yaml:"top"`
+		Fresh    bool       `yaml:"fresh"`
 		Within   kequn.Span `yaml:"within"`
 		Gap      kequn.Span `yaml:"gap"`
 		Who      string     `yaml:"who"`
@@ -140,9 +144,13 @@ func (p *Plan) parseSection(e entry) error {
 				return err
 			}
 			p.Goals = append(p.Goals, Goal{Name: e.key, Event: t.Event, Absent: t.Absent, Sum: t.Sum, Count: t.Count, Column: t.Column,
-				Positive: t.Positive, Within: t.Within, Gap: t.Gap, Who: t.Who})
+				Positive: t.Positive, When: t.When, Next: t.Next, Top: t.Top, Fresh: t.Fresh, Within: t.Within, Gap: t.Gap, Who: t.Who})
 			return nil
 		})
+	case "features":
+		return each(e, p.parseFeature)
+	case "quality":
+		return each(e, p.parseQuality)
 	case "segments":
 		return each(e, func(e entry) error {
 			var t segmentText
@@ -184,7 +192,7 @@ func (p *Plan) parseSection(e entry) error {
 	return e.errorf("unknown section %q", e.key).WithHint("sections are %s", strings.Join(sections, ", "))
 }
 
-var sections = []string{"version", "zone", "currency", "holdout", "datasets", "goals", "segments", "audiences", "offers", "campaigns"}
+var sections = []string{"version", "zone", "currency", "holdout", "datasets", "features", "quality", "goals", "segments", "audiences", "offers", "campaigns"}
 
 func (d *Dataset) parse(e entry) error {
 	return each(e, func(f entry) error {
@@ -218,7 +226,7 @@ func (d *Dataset) parse(e entry) error {
 
 var columnRoles = []kequn.ColumnRole{kequn.ColCustomer, kequn.ColTime, kequn.ColKnownAt, kequn.ColID, kequn.ColOrder, kequn.ColAmount,
 	kequn.ColQuantity, kequn.ColPrice, kequn.ColDiscount, kequn.ColCurrency, kequn.ColType, kequn.ColItem, kequn.ColCategory, kequn.ColKey,
-	kequn.ColCampaign, kequn.ColArm, kequn.ColConsent, kequn.ColBirth, kequn.ColName, kequn.ColPhone, kequn.ColEmail, kequn.ColAttribute,
+	kequn.ColCampaign, kequn.ColArm, kequn.ColConsent, kequn.ColBirth, kequn.ColGroup, kequn.ColName, kequn.ColPhone, kequn.ColEmail, kequn.ColAttribute,
 	kequn.ColText, kequn.ColIgnore}
 
 func join[S ~string](list []S) string {

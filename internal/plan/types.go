@@ -15,6 +15,8 @@ type Plan struct {
 	Zone     string // IANA name; days and zone-less times are of this zone; default UTC
 	Currency string // ISO code of amounts that name none
 	Datasets []Dataset
+	Features []Feature // of the user, beside the automatic ones
+	Quality  []Quality // of the user, beside the proposed ones
 	Goals    []Goal
 	Segments []Segmentation
 	Audience []Audience
@@ -84,14 +86,48 @@ func (p *Plan) Dataset(name string) *Dataset {
 	return nil
 }
 
+// Feature is a column that the user defines: an expression of the rule language, as known at the cutoff.
+type Feature struct {
+	Name    string `json:"name"`
+	Value   string `json:"value"`             // orders.last("90d").mean("amount")
+	Unit    string `json:"unit,omitempty"`    //
+	Kind    string `json:"kind,omitempty"`    // trait, behaviour, lever or proxy; "" is behaviour
+	Missing string `json:"missing,omitempty"` // what a missing value means
+	TextZH  string `json:"zh,omitempty"`      // plain words; "" is the expression's own
+	TextEN  string `json:"en,omitempty"`
+	// Sensitive and Allow mean what they do for columns.
+	Sensitive bool `json:"sensitive,omitempty"`
+	Allow     bool `json:"allow,omitempty"`
+}
+
+// Quality is a rule about the data themselves: what must hold, and what happens where it does not.
+type Quality struct {
+	Name    string   `json:"name"`
+	Dataset string   `json:"dataset"`
+	Column  string   `json:"column,omitempty"`
+	Check   string   `json:"check"`            // the kind of rule: see docs/quality.md
+	Level   string   `json:"level,omitempty"`  // warn or stop, "off" switches a proposed rule of this name off; "" is warn
+	Min     *float64 `json:"min,omitempty"`    // numbers, counts, seconds or shares, as the kind says
+	Max     *float64 `json:"max,omitempty"`    //
+	Values  []string `json:"values,omitempty"` // allowed words; no personal value
+	Other   string   `json:"other,omitempty"`  // another column, or dataset.column that is referred to
+	Pattern string   `json:"pattern,omitempty"`
+	Share   float64  `json:"share,omitempty"` // of rows that may break it
+}
+
 // Goal is a question about the time after the cutoff: whether an event happens, does not happen, or how much.
-// One of Event, Sum, Count and Column is set.
+// One of Event, Sum, Count, When, Next and Column is set.
 type Goal struct {
 	Name   string `json:"name"`
 	Event  string `json:"event,omitempty"`  // dataset, or dataset.type for one type of event: does one happen within the horizon?
 	Absent bool   `json:"absent,omitempty"` // the question is turned round: does none happen?
 	Sum    string `json:"sum,omitempty"`    // dataset.column: the amount within the horizon
 	Count  string `json:"count,omitempty"`  // dataset: how many within the horizon (orders, not their lines)
+
+	When  string `json:"when,omitempty"`  // dataset, or dataset.type: how many days until the next one, by the horizon at the latest?
+	Next  string `json:"next,omitempty"`  // dataset.column: which values come next? A ranked list for each customer
+	Top   int    `json:"top,omitempty"`   // Next: values listed for a customer, 0 is 20
+	Fresh bool   `json:"fresh,omitempty"` // Next: only values that the customer has not had yet
 
 	Column   string `json:"column,omitempty"`   // customers.column: a fact learnt later
 	Positive string `json:"positive,omitempty"` // its value that counts as yes; "" makes it a number to predict

@@ -25,6 +25,12 @@ holdout: 0      # share of customers that no campaign ever contacts
 # A column's role says what it is; its kind how it is read (number integer money time bool category text).
 datasets:
 
+# Columns of your own for models and rules, for example  spend_90d: 'orders.last("90d").sum("amount")'
+features:
+
+# What the data must keep to, beside what kequn check proposes.
+quality:
+
 # What is to be predicted about the time after the cutoff.
 goals:
 
@@ -118,6 +124,14 @@ func (e *Edit) PutGoal(g Goal) {
 	add("count", g.Count)
 	add("column", g.Column)
 	add("positive", g.Positive)
+	add("when", g.When)
+	add("next", g.Next)
+	if g.Top != 0 {
+		f = append(f, "top: "+strconv.Itoa(g.Top))
+	}
+	if g.Fresh {
+		f = append(f, "fresh: true")
+	}
 	if g.Absent {
 		f = append(f, "absent: true")
 	}

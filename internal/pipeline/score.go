@@ -1,0 +1,110 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/csv"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"kequn"
+	"kequn/internal/engine"
+)
+
+// scores are the chosen model's scores of every eligible customer at a cutoff.
+type scores struct {
+	customer []string
+	score    []float64
+	actual   []float64 // backtest: what happened
+}
+
+// score asks the model about every eligible customer, partition by partition.
+func (s *Shop) score(ctx context.Context, v *view, l *learned, actual bool) (*scores, error) {
+	t := l.study
+	r := engine.Request{Cutoffs: []kequn.Cutoff{t.cuts.Ask}, Zone: v.zone, Features: t.defs, Who: t.who, Threads: s.Threads}
+	if actual {
+		r.Outcomes = []engine.Outcome{{Name: t.goal.Name, Node: t.outcome}}
+	}
+	out := &scores{}
+	err := s.Engine.Stream(ctx, v.data, r, func(p *engine.Panel) error {
+		f, err := l.choice.Predict(p.X)
+		if err != nil {
+			return err
+		}
+		out.score = append(out.score, f...)
+		for i := range p.NRows() {
+			out.customer = append(out.customer, strings.Clone(p.Customer.String(i)))
+		}
+		if actual {
+			out.actual = append(out.actual, p.Y.Columns[0].Num...)
+		}
+		s.Progress(s.Lang.Pick("打分 ", "scores of ")+t.goal.Name, int64(len(out.score)), 0)
+		return nil
+	})
+	return out, err
+}
+
+// writeScores writes customer,score(,actual) sorted by customer; the file appears whole or not at all.
+func writeScores(path string, sc *scores) error {
+	order := make([]int, len(sc.customer))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(sc.customer[a], sc.customer[b]) })
+	return writeFile(path, func(w *csv.Writer) error {
+		head := []string{"customer", "score"}
+		if sc.actual != nil {
+			head = append(head, "actual")
+		}
+		if err := w.Write(head); err != nil {
+			return err
+		}
+		for _, i := range order {
+			row := []string{sc.customer[i], strconv.FormatFloat(sc.score[i], 'g', -1, 64)}
+			if sc.actual != nil {
+				row = append(row, missingOr(sc.actual[i]))
+			}
+			if err := w.Write(row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func missingOr(x float64) string {
+	if math.IsNaN(x) {
+		return ""
+	}
+	return strconv.FormatFloat(x, 'g', -1, 64)
+}
+
+// writeFile writes a CSV file beside its place and renames it, so that nothing half-written is left.
+func writeFile(path string, fill func(*csv.Writer) error) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return kequn.Errorf(kequn.KindUsage, path, "cannot be written: %v", err)
+	}
+	defer os.Remove(tmp.Name())
+	w := csv.NewWriter(tmp)
+	if err := fill(w); err != nil {
+		tmp.Close()
+		return err
+	}
+	w.Flush()
+	if err := w.Error(); err != nil {
+		tmp.Close()
+		return err
+	}
+	if err := tmp.Chmod(0o644); err != nil {
+		tmp.Close()
+		return err
+	}
+	if err := tmp.Close(); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}
