@@ -65,6 +65,10 @@ type Pass struct {
 	Train   bool
 	Step    uint64 // the step of training, which dropout depends on
 	Threads int    // goroutines within a layer; 0 or 1 for none, which suits small layers
+
+	// Start divides the rows of a batch of sequences: sequence s is rows Start[s] to Start[s+1], oldest first. Rows of sequences
+	// lie one after the other without padding. Layers that look at other rows (Attention, GRU) stay within a sequence.
+	Start []int32
 }
 
 func (p Pass) threads() int { return max(1, p.Threads) }
