@@ -29,43 +29,56 @@ func (f Function) Gain() float64 {
 type Activation struct {
 	Function Function
 
+	threads       int
 	x             Matrix
 	y, gate, grad []float32
 }
 
+// elementGrain is how many numbers one goroutine takes at a time where each is computed alone.
+const elementGrain = 1 << 15
+
 // Forward implements [Layer].
-func (a *Activation) Forward(_ Pass, x Matrix) Matrix {
-	a.x = x
+func (a *Activation) Forward(p Pass, x Matrix) Matrix {
+	a.x, a.threads = x, p.threads()
 	y := sized(&a.y, x.Rows, x.Cols)
-	switch a.Function {
-	case ReLU:
-		kernel.ReLU32(y.Data, x.Data)
-	case GELU:
-		kernel.GELU32(y.Data, sized(&a.gate, x.Rows, x.Cols).Data, x.Data)
-	case Tanh:
-		kernel.Tanh32(y.Data, x.Data)
-	case Sigmoid:
-		kernel.Sigmoid32(y.Data, x.Data)
-	default:
-		panic("net: unknown activation")
+	var gate []float32
+	if a.Function == GELU {
+		gate = sized(&a.gate, x.Rows, x.Cols).Data
 	}
+	kernel.Parallel(len(x.Data), a.threads, elementGrain, func(lo, hi int) {
+		from, to := x.Data[lo:hi], y.Data[lo:hi]
+		switch a.Function {
+		case ReLU:
+			kernel.ReLU32(to, from)
+		case GELU:
+			kernel.GELU32(to, gate[lo:hi], from)
+		case Tanh:
+			kernel.Tanh32(to, from)
+		case Sigmoid:
+			kernel.Sigmoid32(to, from)
+		default:
+			panic("net: unknown activation")
+		}
+	})
 	return y
 }
 
 // Backward implements [Layer].
 func (a *Activation) Backward(dy Matrix) Matrix {
-	n := len(dy.Data)
 	dx := sized(&a.grad, dy.Rows, dy.Cols)
-	switch a.Function {
-	case ReLU:
-		kernel.ReLUBack32(dx.Data, dy.Data, a.y[:n])
-	case GELU:
-		kernel.GELUBack32(dx.Data, dy.Data, a.x.Data, a.gate[:n])
-	case Tanh:
-		kernel.TanhBack32(dx.Data, dy.Data, a.y[:n])
-	case Sigmoid:
-		kernel.SigmoidBack32(dx.Data, dy.Data, a.y[:n])
-	}
+	kernel.Parallel(len(dy.Data), a.threads, elementGrain, func(lo, hi int) {
+		to, from := dx.Data[lo:hi], dy.Data[lo:hi]
+		switch a.Function {
+		case ReLU:
+			kernel.ReLUBack32(to, from, a.y[lo:hi])
+		case GELU:
+			kernel.GELUBack32(to, from, a.x.Data[lo:hi], a.gate[lo:hi])
+		case Tanh:
+			kernel.TanhBack32(to, from, a.y[lo:hi])
+		case Sigmoid:
+			kernel.SigmoidBack32(to, from, a.y[lo:hi])
+		}
+	})
 	return dx
 }
 

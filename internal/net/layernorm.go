@@ -112,6 +112,7 @@ func sum32(v []float32) float32 {
 type Residual struct {
 	Body Layer
 
+	threads      int
 	y, dx, spare []float32
 }
 
@@ -121,10 +122,9 @@ func (r *Residual) Forward(p Pass, x Matrix) Matrix {
 	if out.Rows != x.Rows || out.Cols != x.Cols {
 		panic(errShape)
 	}
+	r.threads = p.threads()
 	y := sized(&r.y, x.Rows, x.Cols)
-	for i, v := range x.Data {
-		y.Data[i] = v + out.Data[i]
-	}
+	add(r.threads, y.Data, x.Data, out.Data)
 	return y
 }
 
@@ -134,10 +134,18 @@ func (r *Residual) Backward(dy Matrix) Matrix {
 	copy(spare.Data, dy.Data)
 	back := r.Body.Backward(spare)
 	dx := sized(&r.dx, dy.Rows, dy.Cols)
-	for i, v := range dy.Data {
-		dx.Data[i] = v + back.Data[i]
-	}
+	add(r.threads, dx.Data, dy.Data, back.Data)
 	return dx
+}
+
+// add writes a + b to dst.
+func add(threads int, dst, a, b []float32) {
+	kernel.Parallel(len(dst), threads, elementGrain, func(lo, hi int) {
+		to, x, y := dst[lo:hi], a[lo:hi], b[lo:hi]
+		for i, v := range x {
+			to[i] = v + y[i]
+		}
+	})
 }
 
 // Params implements [Layer].
