@@ -118,7 +118,7 @@ type Value struct {
 type Fn string
 
 // The aggregates, of the rows of one customer in a window, oldest first. Where there is no row: Count, Sum, Distinct,
-// ActiveDays, Sessions and Exists are 0 or false, all others are missing. Rows whose column is missing are passed over, except by Count.
+// ActiveDays, Sessions and Exists are 0 or false, as are those that say so; all others are missing. Rows whose column is missing are passed over, except by Count.
 const (
 	Count      Fn = "count"       // rows; where the dataset has an order column, distinct orders: see Agg.Lines
 	Sum        Fn = "sum"         // money is summed in its integer unit
@@ -143,7 +143,54 @@ const (
 	Night      Fn = "night"       // share of rows from 22 to 6 o'clock, in the zone
 	HourMean   Fn = "hour_mean"   // circular mean hour of day in [0, 24), in the zone; missing where the mean direction is shorter than 1e-9
 	Sessions   Fn = "sessions"    // number of sessions: a pause of over 30 minutes begins a new one
+
+	GapLast   Fn = "gap_last"   // days between the last two active days; missing below two
+	GapRecent Fn = "gap_recent" // mean of the last three gaps, or of as many as there are; missing below two active days
+	GapMax    Fn = "gap_max"    // the longest gap; missing below two active days
+
+	// Sessions are those of the window's rows: one that began before the window counts from its first row in it.
+	SessionMinutes Fn = "session_minutes" // mean minutes from a session's first row to its last
+	SessionLongest Fn = "session_longest" // the most of these minutes
+	SessionsWith   Fn = "sessions_with"   // sessions in which a row meets Agg.Hit; 0 without rows
+	SessionsEnding Fn = "sessions_ending" // sessions whose newest row meets Agg.Hit; 0 without rows
+
+	HourEntropy    Fn = "hour_entropy"    // Shannon entropy of the rows' hours of the day in the zone, in nats
+	WeekdayEntropy Fn = "weekday_entropy" // of their days of the week
+	MonthTurn      Fn = "month_turn"      // share of rows from the 25th of a month to the 5th of the next, in the zone
+	SameMonth      Fn = "same_month"      // share of rows in the cutoff's calendar month, of any year, in the zone
+	SameQuarter    Fn = "same_quarter"    // share of rows in the cutoff's quarter, of any year, in the zone
+
+	Fresh Fn = "fresh" // number of different values of the window that no earlier row had; 0 without rows
+
+	// Folds over orders (see Agg.Lines): an order's value is the sum of the column over its rows in the window, its time that
+	// of the first of them. Orders stand in the order of their first rows.
+	OrderMean     Fn = "order_mean"     // mean value of an order
+	OrderSD       Fn = "order_sd"       // sample standard deviation; missing below two orders
+	OrderMax      Fn = "order_max"      // the largest value
+	OrderLast     Fn = "order_last"     // the newest order's value
+	OrderSlope    Fn = "order_slope"    // least-squares slope of the values per 30 days; missing where times are equal
+	OrderSingle   Fn = "order_single"   // share of orders of one row
+	OrderDistinct Fn = "order_distinct" // mean number of different values in an order
+
+	// Rows of two datasets: a row is answered where a row of Agg.Then that counts at the cutoff comes at its time or within
+	// Agg.Within after it. Both lie before the cutoff: windows ahead are refused.
+	Answered   Fn = "answered"   // number of answered rows; 0 without rows
+	Unanswered Fn = "unanswered" // rows after the newest answered one, all where none is; 0 without rows
 )
+
+// Needs tells what else than a column an aggregate wants: a condition on rows (Agg.Hit), or rows of another dataset (Agg.Then).
+func (f Fn) Needs() (hit, then bool) {
+	return f == SessionsWith || f == SessionsEnding, f == Answered || f == Unanswered
+}
+
+// OverOrders tells whether an aggregate folds orders rather than rows.
+func (f Fn) OverOrders() bool {
+	switch f {
+	case OrderMean, OrderSD, OrderMax, OrderLast, OrderSlope, OrderSingle, OrderDistinct:
+		return true
+	}
+	return false
+}
 
 // Agg folds the rows of one dataset in a window into one value.
 //
@@ -157,6 +204,10 @@ type Agg struct {
 	Window  Window `json:"window"`
 	Where   *Node  `json:"where,omitempty"` // Bool over Fields; nil is every row
 	Lines   bool   `json:"lines,omitempty"`
+
+	Hit    *Node      `json:"hit,omitempty"`   // Bool over Fields: of SessionsWith and SessionsEnding
+	Then   *Step      `json:"then,omitempty"`  // of Answered and Unanswered
+	Within kequn.Span `json:"within,omitzero"` // how long after a row its answer may come: not at or after its end
 }
 
 // Window is a stretch of time relative to a cutoff.
@@ -253,6 +304,10 @@ func (n *Node) Walk(f func(*Node)) {
 	}
 	if n.Agg != nil {
 		n.Agg.Where.Walk(f)
+		n.Agg.Hit.Walk(f)
+		if n.Agg.Then != nil {
+			n.Agg.Then.Where.Walk(f)
+		}
 	}
 	if n.Life != nil {
 		n.Life.Where.Walk(f)

@@ -24,6 +24,9 @@ type checker struct {
 	row  *rowScope              // inside where
 	open []string               // audiences being read, outermost first
 	done map[string]*query.Node // audiences read
+
+	title string // what errors call the text, "" for a rule or an audience
+	own   *own   // the plan's features, while these are read
 }
 
 // rowScope is what a where sees: one row of a dataset, under a name ("" where its columns go by bare names).
@@ -36,8 +39,10 @@ func compile(text string, c Catalogue, within *checker) (*query.Node, place, err
 	ch := &checker{Catalogue: c, done: map[string]*query.Node{}}
 	where := "rule"
 	if within != nil {
-		ch.open, ch.done = within.open, within.done
-		where = "audience " + within.open[len(within.open)-1]
+		ch.open, ch.done, ch.own = within.open, within.done, within.own
+		if where = within.title; where == "" {
+			where = "audience " + within.open[len(within.open)-1]
+		}
 	}
 	tree, s, err := parse(where, text)
 	ch.source = s
@@ -172,8 +177,8 @@ func (c *checker) name(e ast.Expr) (*query.Node, error) {
 	if n, err := c.attribute(name, false); n != nil || err != nil {
 		return n, c.here(e, err)
 	}
-	if n := c.feature(name); n != nil {
-		return n, nil
+	if n, err := c.feature(name); n != nil || err != nil {
+		return n, c.here(e, err)
 	}
 	if n, err := c.attribute(name, true); n != nil || err != nil {
 		return n, c.here(e, err)
@@ -213,16 +218,15 @@ func (c *checker) names() []string {
 	for _, f := range c.Features {
 		out = append(out, f.Name)
 	}
+	out = append(out, c.ownNames()...)
 	return append(out, "customer", "cutoff")
 }
 
-func (c *checker) feature(name string) *query.Node {
-	for _, f := range c.Features {
-		if f.Name == name {
-			return f.Node
-		}
+func (c *checker) feature(name string) (*query.Node, error) {
+	if f := c.featureNamed(name); f != nil {
+		return f.Node, nil
 	}
-	return nil
+	return c.ownFeature(name)
 }
 
 func (c *checker) nameInRow(e ast.Expr, name string) (*query.Node, error) {

@@ -26,7 +26,7 @@ type selectionOf struct {
 // fold is a method that ends a chain with a value.
 type fold struct {
 	fn     query.Fn
-	column string // kinds of column wanted: "" none, "number", "ordered", "text" or "any"
+	column string // kinds of column wanted: "" none, "number", "ordered", "text" or "any"; or "condition" on rows, "answer" of other rows
 }
 
 var folds = map[string]fold{
@@ -38,6 +38,14 @@ var folds = map[string]fold{
 	"days_since_first": {query.DaysFirst, ""}, "days_since_last": {query.DaysLast, ""}, "active_days": {query.ActiveDays, ""},
 	"gap_mean": {query.GapMean, ""}, "gap_sd": {query.GapSD, ""}, "weekend_share": {query.Weekend, ""}, "night_share": {query.Night, ""},
 	"hour_mean": {query.HourMean, ""}, "sessions": {query.Sessions, ""},
+	"gap_last": {query.GapLast, ""}, "gap_recent": {query.GapRecent, ""}, "gap_max": {query.GapMax, ""},
+	"session_minutes": {query.SessionMinutes, ""}, "session_longest": {query.SessionLongest, ""},
+	"sessions_with": {query.SessionsWith, "condition"}, "sessions_ending": {query.SessionsEnding, "condition"},
+	"hour_entropy": {query.HourEntropy, ""}, "weekday_entropy": {query.WeekdayEntropy, ""}, "month_turn": {query.MonthTurn, ""},
+	"same_month": {query.SameMonth, ""}, "same_quarter": {query.SameQuarter, ""}, "fresh": {query.Fresh, "any"},
+	"order_mean": {query.OrderMean, "number"}, "order_sd": {query.OrderSD, "number"}, "order_max": {query.OrderMax, "number"},
+	"order_last": {query.OrderLast, "number"}, "order_slope": {query.OrderSlope, "number"}, "order_single": {query.OrderSingle, ""},
+	"order_distinct": {query.OrderDistinct, "any"}, "answered": {query.Answered, "answer"}, "unanswered": {query.Unanswered, "answer"},
 }
 
 // methodNames lists the methods of datasets and sequences in a fixed order.
@@ -81,7 +89,18 @@ func (c *checker) finish(e ast.Expr) (*query.Node, error) {
 	if f.fn == query.Exists {
 		t = query.Bool
 	}
-	if f.column == "" {
+	switch f.column {
+	case "condition":
+		if agg.Hit, err = c.where(e, s.d, call.Args()); err != nil {
+			return nil, err
+		}
+		return query.AggOf(agg, t), nil
+	case "answer":
+		if err := c.answer(e, name, &agg, call.Args()); err != nil {
+			return nil, err
+		}
+		return query.AggOf(agg, t), nil
+	case "":
 		if len(call.Args()) > 0 {
 			return nil, c.errorf(call.Args()[0], "%s takes no column", name).WithHint("write %s()", name)
 		}
@@ -109,6 +128,26 @@ func (c *checker) finish(e ast.Expr) (*query.Node, error) {
 		t = query.Text
 	}
 	return query.AggOf(agg, t), nil
+}
+
+// answer reads answered(orders, "7d"): the rows that answer, and how soon.
+func (c *checker) answer(e ast.Expr, name string, agg *query.Agg, args []ast.Expr) error {
+	if len(args) != 2 {
+		return c.errorf(e, "%s wants the rows that answer and a duration", name).WithHint(`for example %s(orders, "7d")`, name)
+	}
+	if agg.Window.Ahead {
+		return c.errorf(e, "%s looks back only: an answer must come before the cutoff", name)
+	}
+	steps, err := c.steps(args[:1])
+	if err != nil {
+		return err
+	}
+	spans, err := c.spans(e, name, args[1:], 1, 1)
+	if err != nil {
+		return err
+	}
+	agg.Then, agg.Within = &steps[0], spans[0]
+	return nil
 }
 
 func firstColumn(d *plan.Dataset) string {
@@ -287,7 +326,7 @@ func (c *checker) sameColumn(e ast.Expr, steps []query.Step) (string, error) {
 	return same, nil
 }
 
-// where reads where(o, condition) or where(condition).
+// where reads where(o, condition) or where(condition); sessions_with and sessions_ending take the same.
 func (c *checker) where(e ast.Expr, d *plan.Dataset, args []ast.Expr) (*query.Node, error) {
 	scope := &rowScope{d: d}
 	switch {

@@ -295,6 +295,11 @@ func (w *World) field(n *query.Node, c *Customer, at *here) *query.Value {
 // only its version known last.
 func (w *World) rows(win query.Window, dataset string, where *query.Node, c *Customer) []*Row {
 	from, to := w.bounds(win)
+	return slices.DeleteFunc(w.everything(win, dataset, where, c), func(r *Row) bool { return r.Time < from || r.Time >= to })
+}
+
+// everything returns the rows of any time that count for who asks about a window, and meet a condition.
+func (w *World) everything(win query.Window, dataset string, where *query.Node, c *Customer) []*Row {
 	asked := w.Cutoff
 	if win.Ahead {
 		if asked = w.KnownBy; asked == 0 || asked == kequn.NoTime {
@@ -320,7 +325,7 @@ func (w *World) rows(win query.Window, dataset string, where *query.Node, c *Cus
 	slices.SortFunc(known, before)
 	var out []*Row
 	for _, r := range known {
-		if !r.Gone && r.Time != kequn.NoTime && r.Time >= from && r.Time < to && w.meets(where, dataset, r, c) {
+		if !r.Gone && r.Time != kequn.NoTime && w.meets(where, dataset, r, c) {
 			out = append(out, r)
 		}
 	}

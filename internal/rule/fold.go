@@ -3,9 +3,11 @@ package rule
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"kequn"
+	"kequn/internal/plan"
 	"kequn/internal/query"
 )
 
@@ -19,6 +21,16 @@ func (w *World) aggregate(n *query.Node, c *Customer) *query.Value {
 			return numberValue(float64(countOrders(rows, order.Name)))
 		}
 		return numberValue(float64(len(rows)))
+	}
+	switch a.Fn {
+	case query.Answered, query.Unanswered:
+		answered, since := w.answers(a, rows, c)
+		if a.Fn == query.Answered {
+			return numberValue(float64(answered))
+		}
+		return numberValue(float64(since))
+	case query.Fresh:
+		return numberValue(float64(w.fresh(a, d, rows, c)))
 	}
 	// Rows without a value in the column are passed over.
 	var cells []Cell
@@ -45,7 +57,18 @@ func (w *World) aggregate(n *query.Node, c *Customer) *query.Value {
 	case query.ActiveDays:
 		return numberValue(float64(len(w.activeDays(rows))))
 	case query.Sessions:
-		return numberValue(float64(sessions(rows)))
+		return numberValue(float64(len(sessions(rows))))
+	case query.SessionsWith, query.SessionsEnding:
+		n := 0
+		for _, s := range sessions(rows) {
+			if a.Fn == query.SessionsEnding {
+				s = s[len(s)-1:]
+			}
+			if slices.ContainsFunc(s, func(r *Row) bool { return w.meets(a.Hit, a.Dataset, r, c) }) {
+				n++
+			}
+		}
+		return numberValue(float64(n))
 	}
 	if len(rows) == 0 {
 		return missing(n.Type)
@@ -88,8 +111,21 @@ func (w *World) aggregate(n *query.Node, c *Customer) *query.Value {
 		return numberValue(days(rows[0].Time, w.Cutoff))
 	case query.DaysLast:
 		return numberValue(days(rows[k-1].Time, w.Cutoff))
-	case query.GapMean, query.GapSD:
+	case query.GapMean, query.GapSD, query.GapLast, query.GapRecent, query.GapMax:
 		return w.gaps(a.Fn, rows)
+	case query.SessionMinutes, query.SessionLongest:
+		total, longest := 0.0, 0.0
+		all := sessions(rows)
+		for _, s := range all {
+			minutes := days(s[0].Time, s[len(s)-1].Time) * 1440
+			total, longest = total+minutes, max(longest, minutes)
+		}
+		if a.Fn == query.SessionLongest {
+			return numberValue(longest)
+		}
+		return numberValue(total / float64(len(all)))
+	case query.HourEntropy, query.WeekdayEntropy, query.MonthTurn, query.SameMonth, query.SameQuarter:
+		return w.calendar(a.Fn, rows)
 	case query.Slope:
 		return slope(rows, numbers(cells))
 	case query.Weekend, query.Night:
@@ -103,6 +139,9 @@ func (w *World) aggregate(n *query.Node, c *Customer) *query.Value {
 		return numberValue(float64(hits) / float64(k))
 	case query.HourMean:
 		return w.hourMean(rows)
+	}
+	if a.Fn.OverOrders() {
+		return orderFold(a.Fn, ordersOf(d, rows, cells))
 	}
 	panic(fmt.Sprintf("rule: no aggregate %q", a.Fn))
 }
@@ -224,6 +263,19 @@ func (w *World) gaps(fn query.Fn, rows []*Row) *query.Value {
 	if len(gaps) == 0 {
 		return nil
 	}
+	switch fn {
+	case query.GapLast:
+		return numberValue(gaps[len(gaps)-1])
+	case query.GapMax:
+		return numberValue(slices.Max(gaps))
+	case query.GapRecent:
+		last := gaps[max(0, len(gaps)-3):]
+		total := 0.0
+		for _, g := range last {
+			total += g
+		}
+		return numberValue(total / float64(len(last)))
+	}
 	return numberValue(float64(active[len(active)-1]-active[0]) / float64(len(gaps)))
 }
 
@@ -268,13 +320,155 @@ func (w *World) hourMean(rows []*Row) *query.Value {
 	return numberValue(h)
 }
 
-// sessions counts stretches of rows without a pause of over 30 minutes.
-func sessions(rows []*Row) int {
-	n := 0
+// sessions cuts rows into stretches without a pause of over 30 minutes.
+func sessions(rows []*Row) [][]*Row {
+	var out [][]*Row
 	for i, r := range rows {
 		if i == 0 || r.Time-rows[i-1].Time > kequn.Instant((30*time.Minute).Microseconds()) {
+			out = append(out, nil)
+		}
+		out[len(out)-1] = append(out[len(out)-1], r)
+	}
+	return out
+}
+
+// calendar folds what the rows' wall clocks and dates say.
+func (w *World) calendar(fn query.Fn, rows []*Row) *query.Value {
+	cutoff := w.Cutoff.Time().In(w.zone())
+	counts := map[int]int{}
+	hits := 0
+	for _, r := range rows {
+		t := time.UnixMicro(int64(r.Time)).In(w.zone())
+		hit := false
+		switch fn {
+		case query.HourEntropy:
+			counts[t.Hour()]++
+		case query.WeekdayEntropy:
+			counts[int(t.Weekday())]++
+		case query.MonthTurn:
+			hit = t.Day() >= 25 || t.Day() <= 5
+		case query.SameMonth:
+			hit = t.Month() == cutoff.Month()
+		case query.SameQuarter:
+			hit = (t.Month()-1)/3 == (cutoff.Month()-1)/3
+		}
+		if hit {
+			hits++
+		}
+	}
+	if fn != query.HourEntropy && fn != query.WeekdayEntropy {
+		return numberValue(float64(hits) / float64(len(rows)))
+	}
+	h := 0.0
+	for k := range 24 {
+		if p := float64(counts[k]) / float64(len(rows)); p > 0 {
+			h -= p * math.Log(p)
+		}
+	}
+	return numberValue(h)
+}
+
+// fresh counts different values of the rows that none of the rows before the window has.
+func (w *World) fresh(a *query.Agg, d *plan.Dataset, rows []*Row, c *Customer) int {
+	from, _ := w.bounds(a.Window)
+	var old []Cell
+	for _, r := range w.everything(a.Window, a.Dataset, a.Where, c) {
+		if cell, ok := w.cell(d, r, a.Column); ok && r.Time < from {
+			old = append(old, cell)
+		}
+	}
+	n := 0
+	var seen []Cell
+	for _, r := range rows {
+		cell, ok := w.cell(d, r, a.Column)
+		if ok && !slices.ContainsFunc(old, cell.same) && !slices.ContainsFunc(seen, cell.same) {
+			seen = append(seen, cell)
 			n++
 		}
 	}
 	return n
+}
+
+// answers counts the rows that rows of another dataset follow in time, and the rows after the newest of these.
+func (w *World) answers(a *query.Agg, rows []*Row, c *Customer) (answered, since int) {
+	then := w.rows(query.Window{}, a.Then.Dataset, a.Then.Where, c)
+	for _, r := range rows {
+		end := a.Within.After(r.Time, w.zone())
+		since++
+		if slices.ContainsFunc(then, func(q *Row) bool { return q.Time >= r.Time && q.Time < end }) {
+			answered++
+			since = 0
+		}
+	}
+	return answered, since
+}
+
+// order is the rows of one order with their cells.
+type order struct {
+	first *Row
+	rows  int
+	cells []Cell
+}
+
+// ordersOf gathers rows by their order, in the order of the first rows; a row without one is an order of its own.
+func ordersOf(d *plan.Dataset, rows []*Row, cells []Cell) []order {
+	var out []order
+	at := map[Cell]int{}
+	column := d.With(kequn.ColOrder)
+	for i, r := range rows {
+		k := len(out)
+		if column != nil {
+			if cell, ok := r.Cells[column.Name]; ok {
+				if j, seen := at[cell]; seen {
+					k = j
+				} else {
+					at[cell] = k
+				}
+			}
+		}
+		if k == len(out) {
+			out = append(out, order{first: r})
+		}
+		out[k].rows++
+		if cells != nil {
+			out[k].cells = append(out[k].cells, cells[i])
+		}
+	}
+	return out
+}
+
+func orderFold(fn query.Fn, orders []order) *query.Value {
+	var values []float64
+	var firsts []*Row
+	single, distinct, total := 0, 0, 0.0
+	for _, o := range orders {
+		if o.rows == 1 {
+			single++
+		}
+		distinct += len(shares(o.cells))
+		firsts = append(firsts, o.first)
+		if fn != query.OrderDistinct && fn != query.OrderSingle {
+			values = append(values, sum(o.cells))
+			total += sum(o.cells)
+		}
+	}
+	n := float64(len(orders))
+	switch fn {
+	case query.OrderMean:
+		return numberValue(total / n)
+	case query.OrderSD:
+		if len(orders) < 2 {
+			return nil
+		}
+		return numberValue(deviation(values))
+	case query.OrderMax:
+		return numberValue(slices.Max(values))
+	case query.OrderLast:
+		return numberValue(values[len(values)-1])
+	case query.OrderSlope:
+		return slope(firsts, values)
+	case query.OrderSingle:
+		return numberValue(float64(single) / n)
+	}
+	return numberValue(float64(distinct) / n)
 }

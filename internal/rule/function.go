@@ -205,7 +205,7 @@ func (c *checker) inAudience(e ast.Expr, args []ast.Expr) (*query.Node, error) {
 	var known []string
 	for _, a := range c.Audiences {
 		if a.Name == name {
-			inner := &checker{open: append(slices.Clone(c.open), name), done: c.done}
+			inner := &checker{open: append(slices.Clone(c.open), name), done: c.done, own: c.own}
 			n, at, err := compile(a.Rule, c.Catalogue, inner)
 			if err == nil && n.Type != query.Bool {
 				err = at.errorf("the rule is %s, not a condition", typeWord(n.Type))
@@ -245,12 +245,13 @@ func (c *checker) featureByName(e ast.Expr, args []ast.Expr) (*query.Node, error
 	if err != nil {
 		return nil, err
 	}
-	if n := c.feature(name); n != nil {
-		return n, nil
+	if n, err := c.feature(name); n != nil || err != nil {
+		return n, c.here(e, err)
 	}
 	var known []string
 	for _, f := range c.Features {
 		known = append(known, f.Name)
 	}
+	known = append(known, c.ownNames()...)
 	return nil, unknown(c.place(args[0]), "feature", name, known)
 }

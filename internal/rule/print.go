@@ -262,7 +262,16 @@ func (p *printer) aggregate(a *query.Agg) {
 		name = "lines"
 	}
 	p.b.WriteString("." + name + "(")
-	if a.Column != "" {
+	switch {
+	case a.Hit != nil:
+		p.row = rowName(a.Dataset)
+		p.b.WriteString(p.row + ", ")
+		p.value(a.Hit, 0)
+		p.row = ""
+	case a.Then != nil:
+		p.rows(a.Then.Dataset, a.Then.Where)
+		p.b.WriteString(", " + strconv.Quote(a.Within.String()))
+	case a.Column != "":
 		p.b.WriteString(strconv.Quote(a.Column))
 	}
 	p.b.WriteByte(')')

@@ -23,6 +23,15 @@
 //	distinct(c)  first(c)  latest(c)  mode(c)  mode_share(c)  entropy(c)
 //	days_since_last()  days_since_first()  active_days()  gap_mean()  gap_sd()
 //	weekend_share()  night_share()  hour_mean()  sessions()
+//	gap_last()  gap_recent()  gap_max()                       the last gap between active days, the mean of the last three, the longest
+//	session_minutes()  session_longest()                      mean and most minutes from a session's first row to its last
+//	sessions_with(e, e.type == "cart")  sessions_ending(…)    sessions with such a row; sessions whose newest row is such
+//	hour_entropy()  weekday_entropy()  month_turn()           spread over the day and the week; share from the 25th to the 5th
+//	same_month()  same_quarter()                              share of rows in the cutoff's calendar month or quarter, of any year
+//	fresh(c)                                                  how many different values are new: no row before the window had them
+//	order_mean(c)  order_sd(c)  order_max(c)  order_last(c)  order_slope(c)   of orders' sums of a number's column
+//	order_single()  order_distinct(c)                         share of orders of one row; mean number of different values an order
+//	answered(orders, "7d")  unanswered(orders, "7d")          rows that such a row follows in time; rows since the last of these
 //
 // c is a column's name in quotes, or "product_id.department": an attribute of the lookup keyed by product_id; in where it
 // is o.product_id.department. A name is the file's column name first, a role's name (amount, item, time …) where no

@@ -264,6 +264,13 @@ var foldWords = map[query.Fn][2]string{
 	query.DaysFirst: {"距首次的天数", "days since the first of"}, query.DaysLast: {"距最近一次的天数", "days since the last of"}, query.ActiveDays: {"活跃天数", "days with"},
 	query.GapMean: {"平均间隔天数", "mean days between"}, query.GapSD: {"间隔天数的标准差", "standard deviation of days between"}, query.Slope: {" %s 每 30 天的趋势", "trend per 30 days of %s of"},
 	query.Weekend: {"周末占比", "weekend share of"}, query.Night: {"夜间占比", "night share of"}, query.HourMean: {"平均时刻", "mean hour of"}, query.Sessions: {"会话数", "sessions of"},
+	query.GapLast: {"最近一次间隔天数", "days between the last two days with"}, query.GapRecent: {"最近三次间隔的平均天数", "mean of the last three gaps between"}, query.GapMax: {"最长间隔天数", "longest gap in days between"},
+	query.SessionMinutes: {"会话平均分钟数", "mean minutes of a session of"}, query.SessionLongest: {"最长会话分钟数", "minutes of the longest session of"},
+	query.HourEntropy: {"钟点分布的熵", "entropy of hours of"}, query.WeekdayEntropy: {"星期分布的熵", "entropy of weekdays of"}, query.MonthTurn: {"月末月初（25 日至 5 日）占比", "share around the turn of the month of"},
+	query.SameMonth: {"与截止时刻同月份的占比", "share in the cutoff's month of"}, query.SameQuarter: {"与截止时刻同季度的占比", "share in the cutoff's quarter of"},
+	query.Fresh: {"首次出现的不同 %s 数", "number of first-time %s of"}, query.OrderMean: {"每单 %s 均值", "mean %s an order of"}, query.OrderSD: {"每单 %s 标准差", "standard deviation of %s an order of"},
+	query.OrderMax: {"每单 %s 最大值", "greatest %s of an order of"}, query.OrderLast: {"最近一单的 %s", "%s of the newest order of"}, query.OrderSlope: {"每单 %s 每 30 天的趋势", "trend per 30 days of %s an order of"},
+	query.OrderSingle: {"只有一行的订单占比", "share of orders of one line of"}, query.OrderDistinct: {"平均每单的不同 %s 数", "mean number of different %s an order of"},
 }
 
 func (w words) aggregate(a *query.Agg) string {
@@ -275,10 +282,20 @@ func (w words) aggregate(a *query.Agg) string {
 	if a.Fn == query.Count && a.Lines {
 		fold = [2]string{"行数", "number of lines of"}
 	}
-	text := w.pick(fold[0], fold[1])
-	if strings.Contains(text, "%s") {
-		text = fmt.Sprintf(text, a.Column)
+	switch a.Fn {
+	case query.SessionsWith:
+		fold = [2]string{"含有「" + w.say(a.Hit) + "」的会话数", "sessions in which " + w.say(a.Hit) + " of"}
+	case query.SessionsEnding:
+		fold = [2]string{"以「" + w.say(a.Hit) + "」结束的会话数", "sessions that end where " + w.say(a.Hit) + " of"}
+	case query.Answered:
+		then := w.rows(a.Then.Dataset, a.Then.Where)
+		return w.pick(when+rows+"之后 "+w.span(a.Within)+"内有"+then+"的次数", "number of "+rows+when+" followed by "+then+" within "+w.span(a.Within))
+	case query.Unanswered:
+		then := w.rows(a.Then.Dataset, a.Then.Where)
+		return w.pick(when+"最近一次有回应（"+w.span(a.Within)+"内有"+then+"）之后的"+rows+"次数", "number of "+rows+when+" since the last one followed by "+then+" within "+w.span(a.Within))
 	}
+	text := w.pick(fold[0], fold[1])
+	text = strings.ReplaceAll(text, "%s", a.Column)
 	if w.lang == kequn.Chinese {
 		return when + rows + "的" + strings.TrimSpace(text)
 	}

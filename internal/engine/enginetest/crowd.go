@@ -73,13 +73,23 @@ func crowdRequest() engine.Request {
 		column string
 	}{{query.Count, ""}, {query.Sum, "amount"}, {query.Mean, "value"}, {query.SD, "value"}, {query.MinOf, "value"}, {query.MaxOf, "amount"}, {query.Distinct, "product_id"},
 		{query.Distinct, "amount"}, {query.Entropy, "product_id.department"}, {query.ModeShare, "product_id"}, {query.First, "value"}, {query.Last, "value"}, {query.DaysFirst, ""}, {query.DaysLast, ""},
-		{query.ActiveDays, ""}, {query.GapMean, ""}, {query.GapSD, ""}, {query.Slope, "value"}, {query.Weekend, ""}, {query.Night, ""}, {query.HourMean, ""}, {query.Sessions, ""}}
+		{query.ActiveDays, ""}, {query.GapMean, ""}, {query.GapSD, ""}, {query.Slope, "value"}, {query.Weekend, ""}, {query.Night, ""}, {query.HourMean, ""}, {query.Sessions, ""},
+		{query.GapLast, ""}, {query.GapRecent, ""}, {query.GapMax, ""}, {query.SessionMinutes, ""}, {query.SessionLongest, ""}, {query.SessionsWith, ""}, {query.SessionsEnding, ""},
+		{query.HourEntropy, ""}, {query.WeekdayEntropy, ""}, {query.MonthTurn, ""}, {query.SameMonth, ""}, {query.SameQuarter, ""}, {query.Fresh, "product_id"}, {query.Fresh, "amount"},
+		{query.OrderMean, "amount"}, {query.OrderSD, "value"}, {query.OrderMax, "amount"}, {query.OrderLast, "value"}, {query.OrderSlope, "amount"}, {query.OrderSingle, ""},
+		{query.OrderDistinct, "product_id.department"}, {query.OrderDistinct, "amount"}, {query.Answered, ""}, {query.Unanswered, ""}}
 	food := query.Apply(query.In, query.Bool, query.FieldOf("product_id.department", query.Text), query.Str("d1"), query.Str("d2"))
 	for i, f := range fns {
 		for _, days := range []int{30, 0} {
 			a := query.Agg{Dataset: "orders", Fn: f.fn, Column: f.column, Window: query.Window{Span: kequn.Days(days)}}
 			if i%2 == days%4/2 {
 				a.Where = food
+			}
+			switch hit, then := f.fn.Needs(); {
+			case hit:
+				a.Hit = query.Apply(query.Gt, query.Bool, query.FieldOf("value", query.Number), query.Num(.5))
+			case then:
+				a.Then, a.Within = &query.Step{Dataset: "orders", Where: query.Apply(query.Not, query.Bool, food)}, kequn.Days(2)
 			}
 			r.Features = append(r.Features, query.Feature{Name: fmt.Sprint(f.fn, f.column, days), Node: query.AggOf(a, query.Number)})
 		}

@@ -274,6 +274,17 @@ func (d *definitions) agg(fn query.Fn, kinds ...map[string][]string) *query.Agg 
 		a.Column = choose(d, "column", choose(d, "kind of column", kinds...)[a.Dataset]...)
 	}
 	a.Where = d.where(a.Dataset)
+	hit, then := fn.Needs()
+	if hit {
+		in := &definitions{t: d.t, row: a.Dataset}
+		a.Hit = in.truth(1)
+	}
+	if then {
+		a.Window.Ahead = false
+		step := query.Step{Dataset: choose(d, "then", "events", "orders")}
+		step.Where = d.where(step.Dataset)
+		a.Then, a.Within = &step, choose(d, "within", kequn.Days(1), kequn.Days(7), kequn.Span{Exact: time.Hour})
+	}
 	return a
 }
 
@@ -290,7 +301,11 @@ func (d *definitions) whole(depth int) *query.Node {
 	if d.row != "" {
 		return query.FieldOf(choose(d, "field", map[string][]string{"events": {"mobile"}, "orders": {"qty", "amount"}}[d.row]...), query.Number)
 	}
-	switch d.pick("whole", 8) {
+	switch d.pick("whole", 10) {
+	case 8:
+		return query.AggOf(*d.agg(query.Fresh, textColumns, numberColumns), query.Number)
+	case 9:
+		return query.AggOf(*d.agg(choose(d, "fn", query.GapLast, query.GapMax, query.SessionsWith, query.SessionsEnding, query.Answered, query.Unanswered)), query.Number)
 	case 0:
 		return query.AttrOf("customers", choose(d, "attribute", "points", "vip"), query.Number)
 	case 1:
@@ -326,7 +341,14 @@ func (d *definitions) number(depth int) *query.Node {
 		if d.row != "" {
 			return query.FieldOf(choose(d, "field", numberColumns[d.row]...), query.Number)
 		}
-		switch d.pick("number leaf", 6) {
+		switch d.pick("number leaf", 9) {
+		case 6:
+			return query.AggOf(*d.agg(choose(d, "fn", query.GapRecent, query.SessionMinutes, query.SessionLongest, query.HourEntropy, query.WeekdayEntropy, query.MonthTurn,
+				query.SameMonth, query.SameQuarter, query.OrderSingle)), query.Number)
+		case 7:
+			return query.AggOf(*d.agg(choose(d, "fn", query.OrderMean, query.OrderSD, query.OrderMax, query.OrderLast, query.OrderSlope), numberColumns), query.Number)
+		case 8:
+			return query.AggOf(*d.agg(query.OrderDistinct, textColumns, numberColumns), query.Number)
 		case 0:
 			return query.AttrOf("customers", choose(d, "attribute", numberColumns["customers"]...), query.Number)
 		case 1:
@@ -511,7 +533,7 @@ func drawRequest(t *rapid.T, w *world) engine.Request {
 	}
 	ahead := &definitions{t: t, ahead: true}
 	for i := range rapid.IntRange(0, 3).Draw(t, "outcomes") {
-		a := ahead.agg(choose(ahead, "fn", query.Count, query.Sum, query.Mean, query.DaysFirst), numberColumns)
+		a := ahead.agg(choose(ahead, "fn", query.Count, query.Sum, query.Mean, query.DaysFirst, query.Fresh, query.OrderMean), numberColumns)
 		if a.Fn == query.Count {
 			a.Column = ""
 		}

@@ -32,6 +32,11 @@ type folder struct {
 	starters []int32 // rows that begin an order
 	begins   []bool
 	mixed    []bool // customers whose orders do not lie together
+
+	begun, opening []int32 // see sessionRows
+	dayBegins      []int32 // see dayRows
+	months         []int32
+	firsts         []int32 // first rows with their value, among the rows before
 }
 
 // span hands each pair of ends and its results to f.
@@ -60,12 +65,24 @@ func (f *folder) run() {
 			f.recency(o)
 		case query.ActiveDays, query.GapMean, query.GapSD:
 			f.activity(o)
-		case query.Weekend, query.Night:
+		case query.Weekend, query.Night, query.MonthTurn:
 			f.share(o)
 		case query.HourMean:
 			f.hour(o)
 		case query.Sessions:
 			f.sessions(o)
+		case query.SessionMinutes:
+			f.sessionMinutes(o)
+		case query.SessionLongest:
+			f.sessionLongest(o)
+		case query.SessionsWith, query.SessionsEnding:
+			f.sessionHits(o)
+		case query.GapLast, query.GapRecent, query.GapMax:
+			f.recentGaps(o)
+		case query.SameMonth, query.SameQuarter:
+			f.season(o)
+		case query.Fresh:
+			f.fresh(o)
 		case query.Sum, query.Mean:
 			f.sum(o)
 		case query.SD:
@@ -82,6 +99,15 @@ func (f *folder) run() {
 	}
 	if len(w.kinds) > 0 {
 		f.kinds(w.kinds)
+	}
+	if len(w.hours) > 0 {
+		f.clock(w.hours, false)
+	}
+	if len(w.weekdays) > 0 {
+		f.clock(w.weekdays, true)
+	}
+	if len(w.orders) > 0 {
+		f.ordersOf(w.orders)
 	}
 }
 
@@ -263,16 +289,26 @@ func (f *folder) activity(o op) {
 	})
 }
 
-// share counts rows of the weekend or of the night.
+// share counts rows of the weekend, of the night, or of the turn of a month.
 func (f *folder) share(o op) {
 	w, v, walls := f.b.w, f.v, f.b.walls()
 	before := w.i32.get(v.n + 1)
 	n := int32(0)
+	lastDay, turn := int64(math.MinInt64), false
 	for r := range int32(v.n) {
 		before[r] = n
 		wall := walls[f.row(r)]
 		day := floorDiv(wall, dayMicros)
-		if o.fn == query.Weekend {
+		if o.fn == query.MonthTurn {
+			if day != lastDay {
+				lastDay = day
+				_, _, dom := civil(day)
+				turn = dom >= 25 || dom <= 5
+			}
+			if turn {
+				n++
+			}
+		} else if o.fn == query.Weekend {
 			if wd := (day%7 + 7 + 4) % 7; wd == 0 || wd == 6 { // day 0 was a Thursday
 				n++
 			}
@@ -364,28 +400,6 @@ func (f *folder) hour(o op) {
 				h = 0
 			}
 			out[i] = h
-		}
-	})
-}
-
-func (f *folder) sessions(o op) {
-	w, v := f.b.w, f.v
-	begun := w.i32.get(v.n + 1)
-	n := int32(0)
-	for r := range v.n {
-		begun[r] = n
-		if r > 0 && v.time[r]-v.time[r-1] > sessionPause {
-			n++
-		}
-	}
-	begun[v.n] = n
-	f.span(o, func(lo, hi []int32, out []float64, _ int) {
-		for i := range out {
-			a, b := lo[i], hi[i]
-			out[i] = 0
-			if b > a {
-				out[i] = float64(begun[b] - begun[a+1] + 1)
-			}
 		}
 	})
 }

@@ -32,6 +32,7 @@ type pass struct {
 
 	slots     []slotDef // values per customer and cutoff that come from rows
 	sequences []*sequence
+	answers   []*answer
 	exists    []int // slots of which one must be 1 for a customer to be there at a cutoff
 	program   *program
 
@@ -105,7 +106,8 @@ type op struct {
 	fn     query.Fn
 	window int
 	slot   int
-	orders bool // Count of orders
+	orders bool // rows of one order value are one order
+	hit    int  // of SessionsWith and SessionsEnding: node of source.rows, −1 for every row
 }
 
 type compiler struct {
@@ -114,6 +116,8 @@ type compiler struct {
 	data  engine.Data
 	aggs  map[string]int
 	attrs map[string]int
+
+	answerAt map[string]int // into answers
 }
 
 func compile(ctx context.Context, d engine.Data, r engine.Request, extra ...*query.Node) (*pass, error) {
@@ -130,7 +134,7 @@ func compile(ctx context.Context, d engine.Data, r engine.Request, extra ...*que
 	for i := range p.defs {
 		p.plans = append(p.plans, p.defs[i].Dataset)
 	}
-	c := &compiler{pass: p, ctx: ctx, data: d, aggs: map[string]int{}, attrs: map[string]int{}}
+	c := &compiler{pass: p, ctx: ctx, data: d, aggs: map[string]int{}, attrs: map[string]int{}, answerAt: map[string]int{}}
 	if err := c.population(); err != nil {
 		return nil, err
 	}
@@ -400,6 +404,9 @@ func (c *compiler) agg(a *query.Agg, ahead bool) (int, error) {
 	if a.Window.Ahead && !ahead {
 		return 0, kequn.Errorf(kequn.KindInternal, "", "a window ahead of the cutoff is the future: only outcomes may look there")
 	}
+	if _, then := a.Fn.Needs(); then {
+		return c.answer(a)
+	}
 	s, err := c.source(a.Dataset)
 	if err != nil {
 		return 0, err
@@ -408,7 +415,12 @@ func (c *compiler) agg(a *query.Agg, ahead bool) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	o := op{fn: a.Fn}
+	o := op{fn: a.Fn, hit: -1}
+	if hit, _ := a.Fn.Needs(); hit {
+		if o.hit, err = c.filter(s, a.Hit); err != nil {
+			return 0, err
+		}
+	}
 	column := -1
 	if a.Column != "" && a.Fn != query.Count {
 		if column, err = c.ref(s, a.Column); err != nil {
@@ -419,7 +431,7 @@ func (c *compiler) agg(a *query.Agg, ahead bool) (int, error) {
 	if def.text, err = checkFn(s, a.Fn, column); err != nil {
 		return 0, err
 	}
-	if a.Fn == query.Count && !a.Lines {
+	if a.Fn == query.Count && !a.Lines || a.Fn.OverOrders() {
 		if col := s.def.With(kequn.ColOrder); col != nil {
 			if s.order, err = c.ref(s, col.Name); err != nil {
 				return 0, err
@@ -436,7 +448,8 @@ func (c *compiler) agg(a *query.Agg, ahead bool) (int, error) {
 	o.slot = c.slot(def)
 	c.aggs[key] = o.slot
 	switch a.Fn {
-	case query.ActiveDays, query.GapMean, query.GapSD, query.Weekend, query.Night, query.HourMean:
+	case query.ActiveDays, query.GapMean, query.GapSD, query.Weekend, query.Night, query.HourMean, query.GapLast, query.GapRecent, query.GapMax,
+		query.HourEntropy, query.WeekdayEntropy, query.MonthTurn, query.SameMonth, query.SameQuarter:
 		s.locals = true
 	}
 	g := side.group(f, column)
@@ -461,13 +474,14 @@ func checkFn(s *source, fn query.Fn, column int) (text bool, err error) {
 	}
 	switch fn {
 	case query.Count, query.Exists, query.DaysFirst, query.DaysLast, query.ActiveDays, query.GapMean, query.GapSD, query.Weekend,
-		query.Night, query.HourMean, query.Sessions:
+		query.Night, query.HourMean, query.Sessions, query.GapLast, query.GapRecent, query.GapMax, query.SessionMinutes, query.SessionLongest,
+		query.SessionsWith, query.SessionsEnding, query.HourEntropy, query.WeekdayEntropy, query.MonthTurn, query.SameMonth, query.SameQuarter, query.OrderSingle:
 		return false, nil
-	case query.Sum, query.Mean, query.SD, query.Slope:
+	case query.Sum, query.Mean, query.SD, query.Slope, query.OrderMean, query.OrderSD, query.OrderMax, query.OrderLast, query.OrderSlope:
 		return false, needs(column >= 0 && !kind.InCode() && kind != table.Time, "numbers")
 	case query.MinOf, query.MaxOf:
 		return false, needs(column >= 0 && !kind.InCode(), "numbers or times")
-	case query.Distinct, query.ModeShare, query.Entropy:
+	case query.Distinct, query.ModeShare, query.Entropy, query.Fresh, query.OrderDistinct:
 		return false, needs(column >= 0, "")
 	case query.First, query.Last:
 		return column >= 0 && kind.InCode(), needs(column >= 0, "")

@@ -29,8 +29,8 @@ type stop struct {
 	ops []int // of the column group
 }
 
-// walks are those of the aggregates over numbers and over different values.
-type walks struct{ extremes, kinds []walk }
+// walks are those of the aggregates over numbers, over different values and over orders.
+type walks struct{ extremes, kinds, hours, weekdays, orders []walk }
 
 const (
 	dawn   = math.MinInt64 + 1 // after NoTime: rows without a time are in no window
@@ -66,7 +66,8 @@ func newGrid(p *pass, s *side, cutoffs []int64) *grid {
 			for _, o := range cg.ops {
 				used = append(append(used, g.lo[o.window]...), g.hi[o.window]...)
 			}
-			g.walks[cg] = walks{g.plan(cg, isExtreme), g.plan(cg, isKind)}
+			g.walks[cg] = walks{g.plan(cg, isExtreme), g.plan(cg, isKind), g.plan(cg, is(query.HourEntropy)), g.plan(cg, is(query.WeekdayEntropy)),
+				g.plan(cg, func(o op) bool { return o.fn.OverOrders() })}
 		}
 		slices.Sort(used)
 		g.used = append(g.used, slices.Compact(used))
@@ -75,6 +76,8 @@ func newGrid(p *pass, s *side, cutoffs []int64) *grid {
 }
 
 func isExtreme(o op) bool { return o.fn == query.MinOf || o.fn == query.MaxOf }
+
+func is(fn query.Fn) func(op) bool { return func(o op) bool { return o.fn == fn } }
 
 func isKind(o op) bool {
 	return o.fn == query.Distinct || o.fn == query.Mode || o.fn == query.ModeShare || o.fn == query.Entropy

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"kequn/internal/query"
+	"kequn/internal/table"
 )
 
 // tally is how often a value was met in the walk of an epoch.
@@ -65,7 +66,7 @@ func xLogX(n int32) float64 {
 
 // kinds walks for numbers of different values, the commonest, its share, and the entropy log n − Σ nᵢ·log nᵢ / n.
 func (f *folder) kinds(walks []walk) {
-	w, v, nc := f.b.w, f.v, f.nc
+	w, v := f.b.w, f.v
 	col := f.b.text(f.cg.ref)
 	code := col.code
 	if v.rows != nil {
@@ -85,7 +86,13 @@ func (f *folder) kinds(walks []walk) {
 		f.distinct(walks, code, w.nCodes(col))
 		return
 	}
-	tallies := w.tally(w.nCodes(col))
+	f.tallyKinds(walks, code, col.dict, w.nCodes(col))
+}
+
+// tallyKinds is kinds of any codes below nCodes; dict breaks ties of Mode.
+func (f *folder) tallyKinds(walks []walk, code []int32, dict *table.Dict, nCodes int) {
+	w, v, nc := f.b.w, f.v, f.nc
+	tallies := w.tally(nCodes)
 	for _, wk := range walks {
 		hi := v.at[wk.hi*nc:][:nc]
 		for i := range nc {
@@ -107,7 +114,7 @@ func (f *folder) kinds(walks []walk) {
 					if t.n > 1 {
 						spread += xLogX(t.n) - xLogX(t.n-1)
 					}
-					if t.n > best || t.n == best && col.dict != nil && c != bestCode && bytes.Compare(col.dict.Bytes(int(c)), col.dict.Bytes(int(bestCode))) < 0 {
+					if t.n > best || t.n == best && dict != nil && c != bestCode && bytes.Compare(dict.Bytes(int(c)), dict.Bytes(int(bestCode))) < 0 {
 						best, bestCode = t.n, c
 					}
 				}

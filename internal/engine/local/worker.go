@@ -180,6 +180,9 @@ func (w *worker) block(first, count int) {
 	for _, s := range w.p.sequences {
 		w.sequence(s)
 	}
+	for _, a := range w.p.answers {
+		w.answer(a)
+	}
 	for _, t := range w.p.tables {
 		w.attributes(t)
 	}
