@@ -10,7 +10,7 @@ var featureKinds = []string{"", "trait", "behaviour", "lever", "proxy"}
 
 // parseFeature reads a feature: its expression alone, or an expression with what people want to know about it.
 func (p *Plan) parseFeature(e entry) error {
-	f := Feature{Name: e.key}
+	f := Feature{Name: e.key, Line: e.line}
 	if e.decode(&f.Value) != nil {
 		var t struct {
 			Value     string `yaml:"value"`
@@ -25,7 +25,7 @@ func (p *Plan) parseFeature(e entry) error {
 		if err := e.decode(&t); err != nil {
 			return err
 		}
-		f = Feature{Name: e.key, Value: t.Value, Unit: t.Unit, Kind: t.Kind, Missing: t.Missing, TextZH: t.ZH, TextEN: t.EN, Sensitive: t.Sensitive, Allow: t.Allow}
+		f = Feature{Name: e.key, Line: e.line, Value: t.Value, Unit: t.Unit, Kind: t.Kind, Missing: t.Missing, TextZH: t.ZH, TextEN: t.EN, Sensitive: t.Sensitive, Allow: t.Allow}
 	}
 	if !slices.Contains(featureKinds, f.Kind) {
 		return e.errorf("unknown kind %q of a feature", f.Kind).WithHint("kinds are %s", strings.Join(featureKinds[1:], ", "))

@@ -98,6 +98,8 @@ type Feature struct {
 	// Sensitive and Allow mean what they do for columns.
 	Sensitive bool `json:"sensitive,omitempty"`
 	Allow     bool `json:"allow,omitempty"`
+
+	Line int `json:"-"` // of the file, for errors; 0 where it was not read from one
 }
 
 // Quality is a rule about the data themselves: what must hold, and what happens where it does not.
