@@ -351,10 +351,97 @@ func (p *sqlPrinter) aggregate(a *query.Agg) string {
 	case query.HourMean:
 		angle := "pi() / 12 * epoch(" + p.local(t) + " - date_trunc('day', " + p.local(t) + ")) / 3600"
 		return "(SELECT CASE WHEN sqrt(x * x + y * y) >= 1e-9 THEN (atan2(y, x) * 12 / pi() + 24) % 24 END FROM (SELECT avg(cos(" + angle + ")) AS x, avg(sin(" + angle + ")) AS y" + rows + "))"
+	case query.GapLast, query.GapRecent, query.GapMax:
+		gaps := " FROM (SELECT day - lag(day) OVER (ORDER BY day) AS gap, row_number() OVER (ORDER BY day DESC) AS back FROM (SELECT DISTINCT " + day + " AS day" + rows + "))"
+		return "(SELECT " + map[query.Fn]string{query.GapLast: "gap" + gaps + " WHERE back = 1", query.GapRecent: "avg(gap)" + gaps + " WHERE back <= 3", query.GapMax: "max(gap)" + gaps}[a.Fn] + ")"
+	case query.SessionMinutes, query.SessionLongest, query.SessionsWith, query.SessionsEnding:
+		return p.sessions(a, d, alias, rows)
+	case query.HourEntropy, query.WeekdayEntropy:
+		part := map[query.Fn]string{query.HourEntropy: "hour(", query.WeekdayEntropy: "isodow("}[a.Fn] + p.local(t) + ")"
+		return "(SELECT - sum(n / total * ln(n / total)) FROM (SELECT count(*) AS n, sum(count(*)) OVER () AS total" + rows + " GROUP BY " + part + "))"
+	case query.MonthTurn:
+		return fold("avg(CASE WHEN day(" + p.local(t) + ") >= 25 OR day(" + p.local(t) + ") <= 5 THEN 1.0 ELSE 0.0 END)")
+	case query.SameMonth, query.SameQuarter:
+		part := map[query.Fn]string{query.SameMonth: "month(", query.SameQuarter: "quarter("}[a.Fn]
+		return fold("avg(CASE WHEN " + part + p.local(t) + ") = " + part + p.local(sqlTime(p.cutoff)) + ") THEN 1.0 ELSE 0.0 END)")
+	case query.Fresh:
+		from, _ := (&World{Cutoff: p.cutoff, Zone: p.zone}).bounds(a.Window)
+		if a.Window.Span.IsZero() {
+			return fold("count(DISTINCT " + x + ")")
+		}
+		return "(SELECT count(*) FROM (SELECT min(" + t + ") AS first" + p.from(d, query.Window{Skip: a.Window.Skip}, alias, a.Where, has...) + " GROUP BY " + x + ") WHERE first >= " + sqlTime(from) + ")"
+	case query.OrderMean, query.OrderSD, query.OrderMax, query.OrderLast, query.OrderSlope, query.OrderSingle, query.OrderDistinct:
+		return p.orders(a, d, alias, x, rows)
+	case query.Answered, query.Unanswered:
+		then := p.dataset(a.Then.Dataset)
+		end := "answer._time < " + t + " + INTERVAL '" + strconv.FormatInt(a.Within.Exact.Microseconds(), 10) + "' MICROSECOND"
+		if a.Within.Days > 0 {
+			end = p.local("answer._time") + " < " + p.local(t) + " + INTERVAL " + strconv.Itoa(a.Within.Days) + " DAY"
+		}
+		hit := "EXISTS (SELECT 1" + p.from(then, query.Window{}, "answer", a.Then.Where, "answer._time >= "+t, end) + ")"
+		if a.Fn == query.Answered {
+			return fold("count(*) FILTER (WHERE " + hit + ")")
+		}
+		return "(SELECT coalesce(min(back) FILTER (WHERE hit) - 1, count(*)) FROM (SELECT row_number() OVER (ORDER BY " + t + " DESC, " + alias + "._known DESC, " + alias + "._seq DESC) AS back, " + hit + " AS hit" + rows + "))"
 	case query.Sessions:
 		return "(SELECT count(*) FILTER (WHERE before IS NULL OR t - before > INTERVAL 30 MINUTE) FROM (SELECT " + t + " AS t, lag(" + t + ") OVER (ORDER BY " + t + ") AS before" + rows + "))"
 	}
 	return "NULL"
+}
+
+// sessions prints a fold of sessions: rows with the number of the pause before them, by that number.
+func (p *sqlPrinter) sessions(a *query.Agg, d *plan.Dataset, alias, rows string) string {
+	hit := "FALSE"
+	if a.Hit != nil {
+		row, old := p.row, p.alias
+		p.row, p.alias = d, alias
+		hit = p.truth(a.Hit)
+		p.row, p.alias = row, old
+	}
+	place := alias + "._time, " + alias + "._known, " + alias + "._seq"
+	numbered := "(SELECT t, place, hit, sum(CASE WHEN t - before > INTERVAL 30 MINUTE THEN 1 ELSE 0 END) OVER (ORDER BY place) AS session FROM (SELECT " + alias + "._time AS t, row_number() OVER (ORDER BY " +
+		place + ") AS place, " + hit + " AS hit, lag(" + alias + "._time) OVER (ORDER BY " + place + ") AS before" + rows + "))"
+	switch a.Fn {
+	case query.SessionsWith:
+		return "(SELECT count(*) FROM (SELECT bool_or(hit) AS hit FROM " + numbered + " GROUP BY session) WHERE hit)"
+	case query.SessionsEnding:
+		return "(SELECT count(*) FROM (SELECT arg_max(hit, place) AS hit FROM " + numbered + " GROUP BY session) WHERE hit)"
+	}
+	fold := map[query.Fn]string{query.SessionMinutes: "avg", query.SessionLongest: "max"}[a.Fn]
+	return "(SELECT " + fold + "(minutes) FROM (SELECT (epoch_us(max(t)) - epoch_us(min(t))) / 60e6 AS minutes FROM " + numbered + " GROUP BY session))"
+}
+
+// orders prints a fold of orders: rows grouped by the order column, those without one by themselves.
+func (p *sqlPrinter) orders(a *query.Agg, d *plan.Dataset, alias, x, rows string) string {
+	by := alias + "._seq"
+	if col := d.With(kequn.ColOrder); col != nil {
+		id := alias + "." + sqlName(col.Name)
+		by = id + ", CASE WHEN " + id + " IS NULL THEN " + alias + "._seq END"
+	}
+	value, kinds := "0", "0"
+	switch a.Fn {
+	case query.OrderDistinct:
+		kinds = "count(DISTINCT " + x + ")"
+	case query.OrderSingle:
+	default:
+		value = "sum(" + x + ")"
+	}
+	orders := " FROM (SELECT " + value + " AS v, " + kinds + " AS kinds, count(*) AS n, min(" + alias + "._time) AS t, min(row(" + alias + "._time, " + alias + "._known, " + alias + "._seq)) AS place" + rows + " GROUP BY " + by + ")"
+	switch a.Fn {
+	case query.OrderMean:
+		return "(SELECT avg(v)" + orders + ")"
+	case query.OrderSD:
+		return "(SELECT stddev_samp(v)" + orders + ")"
+	case query.OrderMax:
+		return "(SELECT max(v)" + orders + ")"
+	case query.OrderLast:
+		return "(SELECT v" + orders + " ORDER BY place DESC LIMIT 1)"
+	case query.OrderSlope:
+		return "(SELECT CASE WHEN min(t) < max(t) THEN regr_slope(v, epoch_us(t) / (30 * 86400e6)) END" + orders + ")"
+	case query.OrderSingle:
+		return "(SELECT avg(CASE WHEN n = 1 THEN 1.0 ELSE 0.0 END)" + orders + ")"
+	}
+	return "(SELECT avg(kinds)" + orders + ")"
 }
 
 func (p *sqlPrinter) lifecycle(l *query.Lifecycle) string {

@@ -122,7 +122,11 @@ func TestSQLElsewhere(t *testing.T) {
 	for _, e := range []string{"orders.count()", "orders.lines()", `orders.last("60d").sum("amount")`, `orders.mean("amount")`, `orders.min("amount")`, `orders.sd("amount")`, `orders.distinct("channel")`,
 		`orders.mode_share("channel")`, `orders.entropy("channel")`, "orders.days_since_last()", "orders.days_since_first()", "orders.active_days()", "orders.gap_mean()", "orders.gap_sd()",
 		`orders.slope("amount")`, "orders.weekend_share()", "events.night_share()", "events.hour_mean()", "events.sessions()", "age(birth_date)", "days_since(signup_date)", "log1p(orders.count())",
-		`orders.max("time") > date("2024-02-01") ? 1 : 0`, `min(orders.count(), events.count())`, `1.0 / (orders.count() - 3)`, `coalesce(orders.mean("amount"), -1)`} {
+		`orders.max("time") > date("2024-02-01") ? 1 : 0`, `min(orders.count(), events.count())`, `1.0 / (orders.count() - 3)`, `coalesce(orders.mean("amount"), -1)`,
+		"orders.gap_last()", "orders.gap_recent()", "orders.gap_max()", "events.session_minutes()", "events.session_longest()", `events.sessions_with(e, e.type == "cart")`, `events.sessions_ending(e, e.type == "cart")`,
+		"events.hour_entropy()", "orders.weekday_entropy()", "orders.month_turn()", "orders.same_month()", "orders.same_quarter()", `orders.last("60d").fresh("channel")`, `orders.fresh("channel")`,
+		`orders.order_mean("amount")`, `orders.order_sd("amount")`, `orders.order_max("amount")`, `orders.order_last("amount")`, `orders.order_slope("amount")`, "orders.order_single()", `orders.order_distinct("channel")`,
+		`events.answered(orders.where(o, o.channel == "web"), "20d")`, `events.last("60d").unanswered(orders, "12h")`, `events.unanswered(orders, "9d")`} {
 		n, err := CompileValue(e, cat)
 		if err != nil {
 			t.Fatal(err)
