@@ -13,12 +13,14 @@ func (a *app) featuresCommand() *cobra.Command {
 	var f pipeline.FeatureFlags
 	c := &cobra.Command{
 		Use: "features", Short: "the catalogue of features, or one row per customer with --out", Args: cobra.NoArgs,
-		Long: `Lists every feature with its definition, unit, window, kind and what a missing value means. With --out it writes a CSV file
-with customer first and one row per customer with an event before the cutoff. Nothing at or after the cutoff, and
-nothing that became known after it, reaches a feature.`,
+		Long: `Lists every feature with its definition, unit, window, kind and what a missing value means: those found in the data, and your own
+(features in kequn.yaml). With --out it writes a CSV file, or a Parquet file where the name ends in .parquet, with customer
+first and one row per customer with an event before the cutoff; with several cutoffs, one row for each, and cutoff second.
+Nothing at or after the cutoff, and nothing that became known after it, reaches a feature.`,
 	}
-	c.Flags().StringVar(&f.Cutoff, "cutoff", "", "instant `T` that features are as of (default just after the last event)")
-	c.Flags().StringVar(&f.Out, "out", "", "CSV `FILE` to write")
+	c.Flags().StringVar(&f.Cutoff, "cutoff", "", "instant `T` that features are as of, or several separated by commas (default just after the last event)")
+	c.Flags().StringVar(&f.Only, "only", "", "own, automatic, or some `NAMES` separated by commas")
+	c.Flags().StringVar(&f.Out, "out", "", "CSV or Parquet `FILE` to write")
 	return a.shopRun(c, false, func(s *pipeline.Shop, _ []string) error {
 		res, err := s.Features(a.ctx, f)
 		if err != nil {

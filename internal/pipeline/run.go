@@ -153,7 +153,7 @@ func answerable(err error, l kequn.Lang) string {
 
 // stepKey identifies everything that a step depends on.
 func (s *Shop) stepKey(v *view, definition any, cutoff kequn.Cutoff) (string, error) {
-	b, err := json.Marshal([]any{kequn.Version, v.fingerprint(), definition, cutoff, s.Seed, s.Plan.Zone, s.Plan.Currency})
+	b, err := json.Marshal([]any{kequn.Version, v.fingerprint(), definition, cutoff, s.Seed, s.Plan.Zone, s.Plan.Currency, s.Plan.Features})
 	if err != nil {
 		return "", err
 	}
