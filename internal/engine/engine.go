@@ -26,7 +26,8 @@ type Data interface {
 	// name: see [CustomerColumn]. The caller owns the result.
 	Part(ctx context.Context, p int, want []table.Want) (*table.Partition, error)
 
-	// Lookup reads a lookup dataset whole.
+	// Lookup reads a lookup dataset whole: of each key the row known last. Where columns name KnownColumn, every version of
+	// every row comes, with when it was known.
 	Lookup(ctx context.Context, name string, columns []string) (*table.Table, error)
 }
 
@@ -59,6 +60,13 @@ type Dataset struct {
 	LoadedAt kequn.Instant
 }
 
+// HasHistory tells whether a lookup's rows depend on when one asks. Of each key, the row known newest before the moment of
+// asking counts, the first of those known together. Where none was known yet, a lookup that says itself when its rows were
+// known (a column of role known_at) has none; others are taken to have been always as they came first, as products mostly are.
+func (d *Dataset) HasHistory() bool {
+	return d.Role == kequn.Lookup && (d.Late || d.Versioned || d.With(kequn.ColKnownAt) != nil)
+}
+
 // Request is a set of definitions to be computed in one pass.
 type Request struct {
 	Cutoffs []kequn.Cutoff
@@ -76,11 +84,27 @@ type Request struct {
 	// KnownBy hides rows known at or after it from outcomes too, as if asked at that time. NoTime (or 0) hides nothing.
 	KnownBy kequn.Instant
 
+	// KnownByEach, where set, is KnownBy for each cutoff of its own: what was learnt by a judging cutoff cannot have been
+	// taught with what came in after it.
+	KnownByEach []kequn.Instant
+
 	// Attributes without history are used only for cutoffs after they were loaded, or where they are fixed; AnyTime
 	// uses them at every cutoff (the caller warns).
 	AnyTime bool
 
 	Threads int
+}
+
+// KnownFor returns the instant at and after which what was known is hidden from outcomes of cutoff k; NoTime hides nothing.
+func (r Request) KnownFor(k int) kequn.Instant {
+	by := r.KnownBy
+	if r.KnownByEach != nil {
+		by = r.KnownByEach[k]
+	}
+	if by == 0 {
+		return kequn.NoTime
+	}
+	return by
 }
 
 // Rule is a named condition.
@@ -121,5 +145,5 @@ func Collect(ctx context.Context, e Engine, d Data, r Request) (*Panel, error) {
 	if err := e.Stream(ctx, d, r, func(p *Panel) error { parts = append(parts, p); return nil }); err != nil {
 		return nil, err
 	}
-	return merge(parts, r)
+	return Merge(parts, r)
 }

@@ -4,8 +4,8 @@ import (
 	"kequn/internal/table"
 )
 
-// merge joins the panels of partitions, rows by cutoff first.
-func merge(parts []*Panel, r Request) (*Panel, error) {
+// Merge joins the panels of partitions, or of some of the request's cutoffs each, rows by cutoff first.
+func Merge(parts []*Panel, r Request) (*Panel, error) {
 	out := &Panel{Customer: table.NewColumn(CustomerColumn, table.Text, 0), X: &table.Table{}, Y: &table.Table{}, Rules: make([][]bool, len(r.Rules))}
 	for cut := range r.Cutoffs {
 		for _, p := range parts {

@@ -38,6 +38,7 @@ func (w *World) InPopulation(c *Customer) bool {
 type here struct {
 	dataset string
 	row     *Row
+	asked   kequn.Instant
 }
 
 func (w *World) eval(n *query.Node, c *Customer, at *here) *query.Value {
@@ -266,7 +267,7 @@ func (w *World) attribute(n *query.Node, c *Customer) *query.Value {
 	if row == nil {
 		return missing(n.Type)
 	}
-	cell, ok := w.cell(d, row, n.Name)
+	cell, ok := w.cell(d, row, n.Name, w.Cutoff)
 	if !ok {
 		return missing(n.Type)
 	}
@@ -284,7 +285,7 @@ func (w *World) field(n *query.Node, c *Customer, at *here) *query.Value {
 	if n.Name == query.CustomerColumn {
 		return textValue(c.ID)
 	}
-	if cell, ok := w.cell(w.dataset(at.dataset), at.row, n.Name); ok {
+	if cell, ok := w.cell(w.dataset(at.dataset), at.row, n.Name, at.asked); ok {
 		return cell.as(n.Type)
 	}
 	return missing(n.Type)
@@ -300,12 +301,7 @@ func (w *World) rows(win query.Window, dataset string, where *query.Node, c *Cus
 
 // everything returns the rows of any time that count for who asks about a window, and meet a condition.
 func (w *World) everything(win query.Window, dataset string, where *query.Node, c *Customer) []*Row {
-	asked := w.Cutoff
-	if win.Ahead {
-		if asked = w.KnownBy; asked == 0 || asked == kequn.NoTime {
-			asked = math.MaxInt64
-		}
-	}
+	asked := w.asked(win)
 	newest := map[string]*Row{}
 	var known []*Row
 	for i := range c.Rows[dataset] {
@@ -325,7 +321,7 @@ func (w *World) everything(win query.Window, dataset string, where *query.Node, 
 	slices.SortFunc(known, before)
 	var out []*Row
 	for _, r := range known {
-		if !r.Gone && r.Time != kequn.NoTime && w.meets(where, dataset, r, c) {
+		if !r.Gone && r.Time != kequn.NoTime && w.meets(where, dataset, r, c, asked) {
 			out = append(out, r)
 		}
 	}
@@ -345,8 +341,8 @@ func before(a, b *Row) int {
 	return 0
 }
 
-func (w *World) meets(where *query.Node, dataset string, r *Row, c *Customer) bool {
-	return where == nil || w.eval(where, c, &here{dataset, r}).Bool
+func (w *World) meets(where *query.Node, dataset string, r *Row, c *Customer, asked kequn.Instant) bool {
+	return where == nil || w.eval(where, c, &here{dataset, r, asked}).Bool
 }
 
 // bounds returns the window's first instant and the first after it.
@@ -399,7 +395,7 @@ func (w *World) sequence(s *query.Sequence, c *Customer) bool {
 		return 0
 	})
 	meets := func(step query.Step, p placed) bool {
-		return step.Dataset == p.dataset && w.meets(step.Where, p.dataset, p.row, c)
+		return step.Dataset == p.dataset && w.meets(step.Where, p.dataset, p.row, c, w.asked(s.Window))
 	}
 	var match []int
 	var try func() bool
@@ -424,13 +420,13 @@ func (w *World) sequence(s *query.Sequence, c *Customer) bool {
 				continue
 			}
 			if s.Same != "" {
-				cell, ok := w.cell(w.dataset(all[i].dataset), all[i].row, s.Same)
+				cell, ok := w.cell(w.dataset(all[i].dataset), all[i].row, s.Same, w.asked(s.Window))
 				if !ok {
 					continue
 				}
 				if len(match) > 0 {
 					firstRow := all[match[0]]
-					if other, _ := w.cell(w.dataset(firstRow.dataset), firstRow.row, s.Same); !alike(cell, other) {
+					if other, _ := w.cell(w.dataset(firstRow.dataset), firstRow.row, s.Same, w.asked(s.Window)); !alike(cell, other) {
 						continue
 					}
 				}

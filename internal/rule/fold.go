@@ -37,7 +37,7 @@ func (w *World) aggregate(n *query.Node, c *Customer) *query.Value {
 	if a.Column != "" {
 		var with []*Row
 		for _, r := range rows {
-			if cell, ok := w.cell(d, r, a.Column); ok {
+			if cell, ok := w.cell(d, r, a.Column, w.asked(a.Window)); ok {
 				with, cells = append(with, r), append(cells, cell)
 			}
 		}
@@ -64,7 +64,7 @@ func (w *World) aggregate(n *query.Node, c *Customer) *query.Value {
 			if a.Fn == query.SessionsEnding {
 				s = s[len(s)-1:]
 			}
-			if slices.ContainsFunc(s, func(r *Row) bool { return w.meets(a.Hit, a.Dataset, r, c) }) {
+			if slices.ContainsFunc(s, func(r *Row) bool { return w.meets(a.Hit, a.Dataset, r, c, w.asked(a.Window)) }) {
 				n++
 			}
 		}
@@ -373,14 +373,14 @@ func (w *World) fresh(a *query.Agg, d *plan.Dataset, rows []*Row, c *Customer) i
 	from, _ := w.bounds(a.Window)
 	var old []Cell
 	for _, r := range w.everything(a.Window, a.Dataset, a.Where, c) {
-		if cell, ok := w.cell(d, r, a.Column); ok && r.Time < from {
+		if cell, ok := w.cell(d, r, a.Column, w.asked(a.Window)); ok && r.Time < from {
 			old = append(old, cell)
 		}
 	}
 	n := 0
 	var seen []Cell
 	for _, r := range rows {
-		cell, ok := w.cell(d, r, a.Column)
+		cell, ok := w.cell(d, r, a.Column, w.asked(a.Window))
 		if ok && !slices.ContainsFunc(old, cell.same) && !slices.ContainsFunc(seen, cell.same) {
 			seen = append(seen, cell)
 			n++

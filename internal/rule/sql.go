@@ -227,7 +227,15 @@ func (p *sqlPrinter) attribute(n *query.Node) string {
 		return "p._customer"
 	}
 	d := p.dataset(n.Dataset)
-	return "(SELECT " + p.column(d, "a", n.Name) + " FROM " + sqlName(n.Dataset) + " a WHERE a._customer = p._customer)"
+	return "(SELECT " + p.column(d, "a", n.Name) + " FROM " + sqlName(n.Dataset) + " a WHERE a._customer = p._customer" + p.asOf(d, "a") + ")"
+}
+
+// asOf prints what picks the row known newest before the cutoff, of a dataset that says when its rows were known.
+func (p *sqlPrinter) asOf(d *plan.Dataset, alias string) string {
+	if d.With(kequn.ColKnownAt) == nil {
+		return ""
+	}
+	return " AND " + alias + "._known < " + sqlTime(p.cutoff) + " ORDER BY " + alias + "._known DESC, " + alias + "._seq DESC LIMIT 1"
 }
 
 func (p *sqlPrinter) dataset(name string) *plan.Dataset {
@@ -246,7 +254,7 @@ func (p *sqlPrinter) column(d *plan.Dataset, alias, name string) string {
 		return alias + "." + sqlName(name)
 	}
 	l := p.datasets[at]
-	return "(SELECT l." + sqlName(attribute) + " FROM " + sqlName(l.Name) + " l WHERE l." + sqlName(l.With(kequn.ColKey).Name) + " = " + alias + "." + sqlName(base) + ")"
+	return "(SELECT l." + sqlName(attribute) + " FROM " + sqlName(l.Name) + " l WHERE l." + sqlName(l.With(kequn.ColKey).Name) + " = " + alias + "." + sqlName(base) + p.asOf(&l, "l") + ")"
 }
 
 // visible prints the rows of a dataset in a window that were known by then and meet a condition, for everybody.

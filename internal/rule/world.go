@@ -15,7 +15,7 @@ import (
 // nothing is fast. Engines must give the same answers; engine/enginetest holds them to it.
 type World struct {
 	Datasets []plan.Dataset
-	Lookups  map[string]*table.Table // by dataset, with the key column
+	Lookups  map[string]*table.Table // by dataset, with the key column, and query.KnownColumn where there is history
 	Cutoff   kequn.Cutoff
 	Zone     *time.Location // nil is UTC
 
@@ -174,8 +174,8 @@ func (w *World) zone() *time.Location {
 	return w.Zone
 }
 
-// cell returns a row's value in a column, or in "column.attribute", its lookup.
-func (w *World) cell(d *plan.Dataset, r *Row, name string) (Cell, bool) {
+// cell returns a row's value in a column, or in "column.attribute", its lookup as known before the moment of asking.
+func (w *World) cell(d *plan.Dataset, r *Row, name string, asked kequn.Instant) (Cell, bool) {
 	column, at, attribute, err := plan.LookupOf(w.Datasets, d.Columns, name)
 	if err != nil {
 		panic("rule: " + err.Error())
@@ -186,12 +186,49 @@ func (w *World) cell(d *plan.Dataset, r *Row, name string) (Cell, bool) {
 	}
 	lookup := w.Lookups[w.Datasets[at].Name]
 	key, value := lookup.Column(w.Datasets[at].With(kequn.ColKey).Name), lookup.Column(attribute)
-	for i := range lookup.NRows() { // of rows with the same key the first counts
+	var rows []int
+	for i := range lookup.NRows() {
 		if k, ok := CellAt(key, i); ok && k.word() == cell.word() {
-			return CellAt(value, i)
+			rows = append(rows, i)
 		}
 	}
+	if i := w.rowAsOf(&w.Datasets[at], lookup.Column(query.KnownColumn), rows, asked); i >= 0 {
+		return CellAt(value, i)
+	}
 	return Cell{}, false
+}
+
+// rowAsOf returns which of a lookup's rows of one key counts, −1 for none: the newest known before the moment of asking. Where
+// none was known yet it is the oldest, unless the lookup says itself when rows were known. The first of rows known together
+// counts, and the first of all in a lookup without history.
+func (w *World) rowAsOf(d *plan.Dataset, known *table.Column, rows []int, asked kequn.Instant) int {
+	newest, oldest := -1, -1
+	for _, i := range rows {
+		if known == nil {
+			return i
+		}
+		if kequn.Instant(known.Int[i]) < asked && (newest < 0 || known.Int[i] > known.Int[newest]) {
+			newest = i
+		}
+		if oldest < 0 || known.Int[i] < known.Int[oldest] {
+			oldest = i
+		}
+	}
+	if newest < 0 && (w.AnyTime || d.With(kequn.ColKnownAt) == nil) {
+		return oldest
+	}
+	return newest
+}
+
+// asked is when a window's rows and their attributes must have been known: the cutoff, or KnownBy for a window ahead.
+func (w *World) asked(win query.Window) kequn.Instant {
+	switch {
+	case !win.Ahead:
+		return w.Cutoff
+	case w.KnownBy == 0 || w.KnownBy == kequn.NoTime:
+		return math.MaxInt64
+	}
+	return w.KnownBy
 }
 
 // cell returns the row's value in a column of its own.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"slices"
 	"sync"
 	"time"
 
@@ -231,8 +232,8 @@ func (s *Snapshot) Part(ctx context.Context, p int, want []table.Want) (*table.P
 	return align(sets), nil
 }
 
-// Lookup reads a dataset without customers whole, in order of arrival: of each key, the row known last. No columns named
-// means all of the dataset's.
+// Lookup reads a dataset without customers whole, in order of arrival: of each key, the row known last, or every version where
+// columns name _known. No columns named means all of the dataset's.
 func (s *Snapshot) Lookup(ctx context.Context, name string, columns []string) (*table.Table, error) {
 	d := s.find(name)
 	if d == nil {
@@ -253,7 +254,7 @@ func (s *Snapshot) Lookup(ctx context.Context, name string, columns []string) (*
 	if err != nil {
 		return nil, err
 	}
-	if key := d.idColumn(); key != nil && d.Versioned {
+	if key := d.idColumn(); key != nil && d.Versioned && !slices.Contains(columns, knownColumn) {
 		return s.newestOfKey(d, set.rows, key.Name, len(columns))
 	}
 	return &table.Table{Columns: set.rows.Columns[:len(columns)]}, nil

@@ -113,7 +113,7 @@ func exerciseCrowd(t *testing.T, e engine.Engine) {
 			continue
 		}
 		for k, cutoff := range r.Cutoffs {
-			w := referee(m, r, cutoff)
+			w := referee(m, r, k)
 			a, ok := one[cell{c.ID, int32(k)}]
 			if ok != there(w, r, &c) {
 				t.Errorf("%s at %s: in the population %t", c.ID, cutoff, ok)

@@ -95,9 +95,9 @@ func near(a, b float64) bool {
 	return math.Abs(a-b) <= 1e-9*(1+max(math.Abs(a), math.Abs(b)))
 }
 
-// referee is the plain evaluator at one cutoff.
-func referee(m *Memory, r engine.Request, cutoff kequn.Cutoff) *rule.World {
-	w := &rule.World{Lookups: m.lookups, Cutoff: cutoff, Zone: r.Zone, KnownBy: r.KnownBy, AnyTime: r.AnyTime}
+// referee is the plain evaluator at one of the request's cutoffs.
+func referee(m *Memory, r engine.Request, k int) *rule.World {
+	w := &rule.World{Lookups: m.lookups, Cutoff: r.Cutoffs[k], Zone: r.Zone, KnownBy: r.KnownFor(k), AnyTime: r.AnyTime}
 	for _, d := range m.defs {
 		w.Datasets = append(w.Datasets, d.Dataset)
 	}
@@ -164,7 +164,7 @@ func agrees(t *rapid.T, e engine.Engine) {
 	got := collect(t, e, m, r)
 	n := 0
 	for k, cutoff := range r.Cutoffs {
-		world := referee(m, r, cutoff)
+		world := referee(m, r, k)
 		for _, c := range plainCustomers(m) {
 			a, ok := got[cell{c.ID, int32(k)}]
 			if want := there(world, r, &c); ok != want {
@@ -228,7 +228,7 @@ func same(t failer, what string, n *query.Node, text string, num float64, want *
 func blind(t *rapid.T, e engine.Engine) {
 	w := drawWorld(t)
 	r := drawRequest(t, w)
-	r.Cutoffs, r.Outcomes, r.AnyTime = w.cutoffs[:1], nil, false
+	r.Cutoffs, r.KnownByEach, r.Outcomes, r.AnyTime = w.cutoffs[:1], nil, nil, false
 	cutoff := int64(r.Cutoffs[0])
 	var past []Rows
 	for i := range w.datasets {
@@ -237,7 +237,7 @@ func blind(t *rapid.T, e engine.Engine) {
 			d.Columns[j].Fixed = false
 		}
 		if d.Role == kequn.Lookup {
-			past = append(past, *d)
+			past = append(past, Rows{Dataset: d.Dataset, Table: knownBefore(d, cutoff)})
 			continue
 		}
 		full := complete(d)
@@ -256,6 +256,29 @@ func blind(t *rapid.T, e engine.Engine) {
 	before := collect(t, e, NewMemory(2, w.datasets...), r)
 	after := collect(t, e, NewMemory(2, past...), r)
 	equal(t, r, before, after)
+}
+
+// knownBefore deletes a lookup's rows known at or after the cutoff, if it says itself when they were known. Others are taken
+// to have been always as they came first.
+func knownBefore(d *Rows, cutoff int64) *table.Table {
+	known := d.Table.Column(engine.KnownColumn)
+	if known == nil {
+		return d.Table
+	}
+	first := map[string]int{}
+	key := d.Table.Column(d.With(kequn.ColKey).Name)
+	for i := range known.Int {
+		if at, ok := first[key.String(i)]; !ok || known.Int[i] < known.Int[at] {
+			first[key.String(i)] = i
+		}
+	}
+	var rows []int32
+	for i, at := range known.Int {
+		if at < cutoff || d.With(kequn.ColKnownAt) == nil && first[key.String(i)] == i {
+			rows = append(rows, int32(i))
+		}
+	}
+	return d.Table.Take(rows)
 }
 
 func equal(t failer, r engine.Request, a, b map[cell]answer) {
@@ -296,6 +319,9 @@ func indifferent(t *rapid.T, e engine.Engine) {
 	k := rapid.IntRange(0, len(r.Cutoffs)-1).Draw(t, "cutoff alone")
 	single := r
 	single.Cutoffs = r.Cutoffs[k : k+1]
+	if r.KnownByEach != nil {
+		single.KnownByEach = r.KnownByEach[k : k+1]
+	}
 	only := map[cell]answer{}
 	for key, a := range one {
 		if key.cutoff == int32(k) {

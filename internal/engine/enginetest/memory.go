@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"maps"
 	"math/bits"
 	"slices"
 
@@ -18,7 +19,8 @@ import (
 // Rows is one dataset: its definition and its rows in any order.
 //
 // Datasets of customers hold engine.CustomerColumn, those with event times engine.TimeColumn. KnownColumn (by default the
-// event time, or LoadedAt), SeqColumn (the row's number), IDColumn and GoneColumn may be left out. A lookup is its table.
+// event time, or LoadedAt), SeqColumn (the row's number), IDColumn and GoneColumn may be left out. A lookup is its table, with
+// KnownColumn where it has history.
 type Rows struct {
 	engine.Dataset
 	Table *table.Table
@@ -52,6 +54,7 @@ func NewMemory(nParts int, datasets ...Rows) *Memory {
 		d := &datasets[i]
 		if d.Role == kequn.Lookup {
 			m.lookups[d.Name] = d.Table
+			d.Rows, d.Late = int64(d.Table.NRows()), d.Table.Column(engine.KnownColumn) != nil
 		} else {
 			full[i] = complete(d)
 			c := full[i].Column(engine.CustomerColumn)
@@ -260,5 +263,21 @@ func (m *Memory) Part(_ context.Context, p int, want []table.Want) (*table.Parti
 
 // Lookup implements [engine.Data].
 func (m *Memory) Lookup(_ context.Context, name string, columns []string) (*table.Table, error) {
-	return m.lookups[name].Select(columns...)
+	t := m.lookups[name]
+	known := t.Column(engine.KnownColumn)
+	if known == nil || slices.Contains(columns, engine.KnownColumn) {
+		return t.Select(columns...)
+	}
+	d := m.defs[slices.IndexFunc(m.defs, func(d engine.Dataset) bool { return d.Name == name })]
+	key, newest := t.Column(d.With(kequn.ColKey).Name), map[string]int32{}
+	for i := range known.Int {
+		if at, ok := newest[key.String(i)]; !ok || known.Int[i] > known.Int[at] {
+			newest[key.String(i)] = int32(i)
+		}
+	}
+	out, err := t.Select(columns...)
+	if err != nil {
+		return nil, err
+	}
+	return out.Take(slices.Sorted(maps.Values(newest))), nil
 }

@@ -234,6 +234,17 @@ func (w *world) products(t *rapid.T) Rows {
 	d.Table = table.New(keys,
 		column(t, "department", table.Category, keys.Len(), texts(t, "department", "food", "drinks")),
 		column(t, "price", table.Number, keys.Len(), floats(t, "price")))
+	switch rapid.IntRange(0, 2).Draw(t, "products have history") {
+	case 2: // and say so themselves
+		d.Columns = append(d.Columns, plan.Column{Name: "valid_from", Kind: table.Time, Role: kequn.ColKnownAt})
+		fallthrough
+	case 1:
+		known := table.NewColumn(engine.KnownColumn, table.Time, keys.Len())
+		for range keys.Len() {
+			known.Int = append(known.Int, int64(w.instant(t, "product known")))
+		}
+		d.Table.Columns = append(d.Table.Columns, known)
+	}
 	return d
 }
 
@@ -530,6 +541,10 @@ func drawRequest(t *rapid.T, w *world) engine.Request {
 	}
 	if rapid.Bool().Draw(t, "known by") {
 		r.KnownBy = w.instant(t, "known by")
+	} else if rapid.Bool().Draw(t, "known by each") {
+		for range r.Cutoffs {
+			r.KnownByEach = append(r.KnownByEach, w.instant(t, "known by"))
+		}
 	}
 	ahead := &definitions{t: t, ahead: true}
 	for i := range rapid.IntRange(0, 3).Draw(t, "outcomes") {

@@ -185,6 +185,9 @@ func (f *tableFile) endRows() {
 	for _, name := range order {
 		c := f.column(name, values[name])
 		if strings.HasPrefix(c.Name, "_") {
+			if c.Name == engine.KnownColumn && f.role == kequn.Lookup {
+				d.Columns = append(d.Columns, plan.Column{Name: "valid_from", Kind: table.Time, Role: kequn.ColKnownAt})
+			}
 			if c.Name == engine.KnownColumn {
 				for i, v := range c.Int {
 					if v == table.Missing && f.role.HasTime() {

@@ -74,7 +74,7 @@ func (c *compiler) attr(n *query.Node, future bool) (int, error) {
 			return t.slots[i], nil
 		}
 	}
-	base, err := c.newRef(d, &t.columns, n.Name)
+	base, err := c.newRef(d, &t.columns, n.Name, future)
 	if err != nil {
 		return 0, err
 	}
@@ -101,10 +101,7 @@ func (w *worker) attributes(t *attrTable) {
 				fixed[at] = w.oldest(t, set.Rows, from, to)
 			}
 		}
-		by := int64(dusk)
-		if isSet(w.p.req.KnownBy) {
-			by = int64(w.p.req.KnownBy)
-		}
+		by := w.p.knownBy()
 		row := int32(-1)
 		if from < to {
 			row = w.newest(t, set.Rows, from, to, by)

@@ -22,6 +22,7 @@ type pass struct {
 	sorted  []int64 // cutoffs in increasing order
 	moments []civilMoment
 	zone    *zoneTable
+	places  []int32 // of the cutoffs, among those of the request: see compileAll
 
 	defs    []engine.Dataset
 	plans   []plan.Dataset // the same, as plan.LookupOf wants them
@@ -114,13 +115,14 @@ type compiler struct {
 	*pass
 	ctx   context.Context
 	data  engine.Data
+	read  lookupTables
 	aggs  map[string]int
 	attrs map[string]int
 
 	answerAt map[string]int // into answers
 }
 
-func compile(ctx context.Context, d engine.Data, r engine.Request, extra ...*query.Node) (*pass, error) {
+func compile(ctx context.Context, d engine.Data, r engine.Request, read lookupTables, extra ...*query.Node) (*pass, error) {
 	if len(r.Cutoffs) == 0 {
 		return nil, kequn.Errorf(kequn.KindInternal, "", "a request without a cutoff")
 	}
@@ -130,11 +132,12 @@ func compile(ctx context.Context, d engine.Data, r engine.Request, extra ...*que
 		_, _, off := p.zone.stretch(int64(c))
 		p.moments = append(p.moments, momentOf(int64(c)+off))
 	}
+	p.places = places(len(r.Cutoffs))
 	p.sorted = slices.Sorted(slices.Values(p.cutoffs))
 	for i := range p.defs {
 		p.plans = append(p.plans, p.defs[i].Dataset)
 	}
-	c := &compiler{pass: p, ctx: ctx, data: d, aggs: map[string]int{}, attrs: map[string]int{}, answerAt: map[string]int{}}
+	c := &compiler{pass: p, ctx: ctx, data: d, read: read, aggs: map[string]int{}, attrs: map[string]int{}, answerAt: map[string]int{}}
 	if err := c.population(); err != nil {
 		return nil, err
 	}
@@ -297,13 +300,16 @@ func position(list *[]string, name string) int {
 }
 
 // ref returns the source's reference to a column, adding it.
-func (c *compiler) ref(s *source, name string) (int, error) {
+func (c *compiler) ref(s *source, name string) (int, error) { return c.refAs(s, name, false) }
+
+// refAs is ref, with attributes of lookups as known at Request.KnownBy where the rows lie ahead.
+func (c *compiler) refAs(s *source, name string, ahead bool) (int, error) {
 	for i, r := range s.refs {
-		if r.name == name {
+		if r.name == name && (r.via == nil || !r.via.def.HasHistory() || r.via.ahead == ahead) {
 			return i, nil
 		}
 	}
-	r, err := c.newRef(s.def, &s.columns, name)
+	r, err := c.newRef(s.def, &s.columns, name, ahead)
 	if err != nil {
 		return 0, err
 	}
@@ -311,7 +317,7 @@ func (c *compiler) ref(s *source, name string) (int, error) {
 	return len(s.refs) - 1, nil
 }
 
-func (c *compiler) newRef(d *engine.Dataset, columns *[]string, name string) (*ref, error) {
+func (c *compiler) newRef(d *engine.Dataset, columns *[]string, name string, ahead bool) (*ref, error) {
 	base, via, attribute, err := plan.LookupOf(c.plans, d.Columns, name)
 	if err != nil {
 		return nil, err
@@ -322,21 +328,26 @@ func (c *compiler) newRef(d *engine.Dataset, columns *[]string, name string) (*r
 	}
 	r := &ref{name: name, column: position(columns, stored), kind: kind, scale: scale}
 	if via >= 0 {
-		r.via = c.lookup(via)
+		r.via = c.lookup(via, ahead)
 		col := c.plans[via].Column(attribute)
 		r.attr, r.kind, r.scale = position(&r.via.columns, attribute), col.Kind, col.Scale
 	}
 	return r, nil
 }
 
-func (c *compiler) lookup(at int) *lookup {
+// lookup returns a lookup as known at the cutoff or, ahead, at Request.KnownBy.
+func (c *compiler) lookup(at int, ahead bool) *lookup {
+	ahead = ahead && c.defs[at].HasHistory()
 	for _, l := range c.lookups {
-		if l.def == &c.defs[at] {
+		if l.def == &c.defs[at] && l.ahead == ahead {
 			return l
 		}
 	}
-	l := &lookup{def: &c.defs[at]}
+	l := &lookup{def: &c.defs[at], ahead: ahead, known: -1}
 	l.columns = []string{l.def.With(kequn.ColKey).Name}
+	if l.def.HasHistory() {
+		l.known = position(&l.columns, engine.KnownColumn)
+	}
 	c.lookups = append(c.lookups, l)
 	return l
 }
@@ -385,10 +396,15 @@ func (s *side) group(filter, column int) *columnGroup {
 
 // filter compiles a row condition; −1 means every row.
 func (c *compiler) filter(s *source, where *query.Node) (int, error) {
+	return c.filterAs(s, where, false)
+}
+
+// filterAs is filter, with attributes of lookups as known at Request.KnownBy where the rows lie ahead.
+func (c *compiler) filterAs(s *source, where *query.Node, ahead bool) (int, error) {
 	if where == nil {
 		return -1, nil
 	}
-	b := &builder{c: c, out: s.rows, src: s, index: s.rowIDs}
+	b := &builder{c: c, out: s.rows, src: s, index: s.rowIDs, ahead: ahead}
 	i, err := b.boolean(where)
 	if err != nil {
 		return 0, err
@@ -411,19 +427,19 @@ func (c *compiler) agg(a *query.Agg, ahead bool) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	f, err := c.filter(s, a.Where)
+	f, err := c.filterAs(s, a.Where, a.Window.Ahead)
 	if err != nil {
 		return 0, err
 	}
 	o := op{fn: a.Fn, hit: -1}
 	if hit, _ := a.Fn.Needs(); hit {
-		if o.hit, err = c.filter(s, a.Hit); err != nil {
+		if o.hit, err = c.filterAs(s, a.Hit, a.Window.Ahead); err != nil {
 			return 0, err
 		}
 	}
 	column := -1
 	if a.Column != "" && a.Fn != query.Count {
-		if column, err = c.ref(s, a.Column); err != nil {
+		if column, err = c.refAs(s, a.Column, a.Window.Ahead); err != nil {
 			return 0, err
 		}
 	}
@@ -511,11 +527,15 @@ func (c *compiler) finish() error {
 		p.wants = append(p.wants, table.Want{Dataset: t.def.Name, Columns: t.columns})
 	}
 	for _, l := range p.lookups {
-		t, err := c.data.Lookup(c.ctx, l.def.Name, l.columns)
+		t, err := c.read.lookup(c.ctx, c.data, l.def.Name, l.columns)
 		if err != nil {
 			return err
 		}
-		if err := l.index(t); err != nil {
+		asked := p.cutoffs[0]
+		if l.ahead {
+			asked = p.knownBy()
+		}
+		if err := l.index(t, asked, c.req.AnyTime); err != nil {
 			return err
 		}
 	}

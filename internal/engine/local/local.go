@@ -30,7 +30,7 @@ type Engine struct{}
 // Stream implements [engine.Engine]. At most Threads+1 partitions are in memory at a time; each is called on the caller's
 // goroutine. Results are the same bits for any number of threads, and per customer for any number of partitions.
 func (Engine) Stream(ctx context.Context, d engine.Data, r engine.Request, each func(*engine.Panel) error) error {
-	p, err := compile(ctx, d, r)
+	passes, err := compileAll(ctx, d, r)
 	if err != nil {
 		return err
 	}
@@ -69,14 +69,14 @@ func (Engine) Stream(ctx context.Context, d engine.Data, r engine.Request, each 
 	})
 	for range threads {
 		group.Go(func() {
-			w := newWorker(p)
+			c := newCrew(passes, r)
 			for i := range next {
-				part, err := d.Part(ctx, i, p.wants)
+				part, err := d.Part(ctx, i, passes[0].wants)
 				if err != nil {
 					results[i] <- result{err: err}
 					return
 				}
-				panel, err := w.partition(ctx, part)
+				panel, err := c.partition(ctx, part)
 				results[i] <- result{panel, err}
 			}
 		})

@@ -9,9 +9,12 @@ import (
 	"kequn/internal/table"
 )
 
-// lookup is a table joined by a key, whole in memory. Of rows with the same key the first counts.
+// lookup is a table joined by a key, whole in memory. Of rows with the same key the first counts; where the lookup has
+// history, the one known newest at the moment of asking.
 type lookup struct {
 	def     *engine.Dataset
+	ahead   bool     // asked about the future: as known at Request.KnownBy
+	known   int      // position of KnownColumn, −1 where there is no history
 	columns []string // the key, then attributes
 	rows    *table.Table
 	row     []int32     // key's code → row
@@ -20,7 +23,8 @@ type lookup struct {
 	numRow  []int32
 }
 
-func (l *lookup) index(t *table.Table) error {
+// index finds the row of each key for who asks at an instant. anyTime takes the oldest row where none was known yet.
+func (l *lookup) index(t *table.Table, asked int64, anyTime bool) error {
 	l.rows = &table.Table{}
 	for _, name := range l.columns {
 		c := t.Column(name)
@@ -36,8 +40,8 @@ func (l *lookup) index(t *table.Table) error {
 		l.row = make([]int32, l.keys.Len())
 		fill(l.row, -1)
 		for i, c := range key.Code {
-			if c >= 0 && l.row[c] < 0 {
-				l.row[c] = int32(i)
+			if c >= 0 {
+				l.row[c] = l.better(l.row[c], int32(i), asked)
 			}
 		}
 	case key.Kind == table.Integer:
@@ -52,9 +56,11 @@ func (l *lookup) index(t *table.Table) error {
 				continue
 			}
 			pairs = append(pairs, pair{v, int32(i)})
-			if c := l.keys.InternString(strconv.FormatInt(v, 10)); int(c) == len(l.row) {
-				l.row = append(l.row, int32(i))
+			c := l.keys.InternString(strconv.FormatInt(v, 10))
+			if int(c) == len(l.row) {
+				l.row = append(l.row, -1)
 			}
+			l.row[c] = l.better(l.row[c], int32(i), asked)
 		}
 		slices.SortStableFunc(pairs, func(a, b pair) int {
 			switch {
@@ -67,13 +73,50 @@ func (l *lookup) index(t *table.Table) error {
 		})
 		for i, p := range pairs {
 			if i == 0 || p.key != pairs[i-1].key {
-				l.numbers, l.numRow = append(l.numbers, p.key), append(l.numRow, p.row)
+				l.numbers, l.numRow = append(l.numbers, p.key), append(l.numRow, -1)
 			}
+			last := &l.numRow[len(l.numRow)-1]
+			*last = l.better(*last, p.row, asked)
 		}
 	default:
 		return kequn.Errorf(kequn.KindPlan, "", "key %q of lookup %q is a %s", key.Name, l.def.Name, key.Kind).WithHint("a key is a text, a category or an integer")
 	}
+	if l.known >= 0 && !anyTime && l.def.With(kequn.ColKnownAt) != nil {
+		l.forget(l.row, asked)
+		l.forget(l.numRow, asked)
+	}
 	return nil
+}
+
+// better returns which of two rows of a key counts for who asks at an instant: of those known before it the newest, else the
+// oldest, and the first of two known together. row may be −1.
+func (l *lookup) better(row, other int32, asked int64) int32 {
+	if row < 0 {
+		return other
+	}
+	if l.known < 0 {
+		return row
+	}
+	at := l.rows.Columns[l.known].Int
+	a, b := at[row], at[other]
+	switch {
+	case (a < asked) != (b < asked):
+		if b < asked {
+			return other
+		}
+	case a < asked && b > a, a >= asked && b < a:
+		return other
+	}
+	return row
+}
+
+// forget takes out rows that were not known yet.
+func (l *lookup) forget(rows []int32, asked int64) {
+	for i, row := range rows {
+		if row >= 0 && l.rows.Columns[l.known].Int[row] >= asked {
+			rows[i] = -1
+		}
+	}
 }
 
 // translate writes the lookup's row, or −1, of each value [from, to) of a column. memo keeps answers for one dictionary.

@@ -126,7 +126,7 @@ func (b *builder) field(n *query.Node) (int, error) {
 	if b.src == nil {
 		return 0, badNode(n, "column %q is of a row; outside row conditions there is none", n.Name)
 	}
-	r, err := b.c.ref(b.src, n.Name)
+	r, err := b.c.refAs(b.src, n.Name, b.ahead)
 	if err != nil {
 		return 0, err
 	}

@@ -63,12 +63,12 @@ func (c *compiler) sequence(q *query.Sequence, ahead bool) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		f, err := c.filter(src, st.Where)
+		f, err := c.filterAs(src, st.Where, q.Window.Ahead)
 		if err != nil {
 			return 0, err
 		}
 		if q.Same != "" {
-			if p.same, err = c.ref(src, q.Same); err != nil {
+			if p.same, err = c.refAs(src, q.Same, q.Window.Ahead); err != nil {
 				return 0, err
 			}
 			kinds[src.refs[p.same].kind.InCode()] = true
@@ -83,7 +83,7 @@ func (c *compiler) sequence(q *query.Sequence, ahead bool) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		f, err := c.filter(src, st.Where)
+		f, err := c.filterAs(src, st.Where, q.Window.Ahead)
 		if err != nil {
 			return 0, err
 		}

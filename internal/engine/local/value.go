@@ -14,21 +14,23 @@ var _ engine.Valuer = Engine{}
 // Values implements [engine.Valuer]: the same path as Stream, on the rows of one customer.
 func (Engine) Values(ctx context.Context, d engine.Data, r engine.Request, customer string, nodes []*query.Node) ([][]engine.Value, error) {
 	r.Features, r.Rules, r.Outcomes, r.Who = nil, nil, nil, query.True() // all datasets are read, to know the customer
-	p, err := compile(ctx, d, r, nodes...)
+	passes, err := compileAll(ctx, d, r, nodes...)
 	if err != nil {
 		return nil, err
 	}
-	part, at, err := find(ctx, d, p.wants, customer)
+	part, at, err := find(ctx, d, passes[0].wants, customer)
 	if err != nil {
 		return nil, err
 	}
-	w := newWorker(p)
-	w.begin(part)
-	w.block(at, 1)
 	out := make([][]engine.Value, len(r.Cutoffs))
-	for k := range out {
-		for _, id := range p.userNodes {
-			out[k] = append(out[k], w.value(id, k))
+	for _, p := range passes {
+		w := newWorker(p)
+		w.begin(part)
+		w.block(at, 1)
+		for k, place := range p.places {
+			for _, id := range p.userNodes {
+				out[place] = append(out[place], w.value(id, k))
+			}
 		}
 	}
 	return out, nil

@@ -92,10 +92,7 @@ func (b *rowBlock) begin() {
 		}
 	}
 	if len(b.s.future.windows) > 0 {
-		by := int64(dusk)
-		if isSet(w.p.req.KnownBy) {
-			by = int64(w.p.req.KnownBy)
-		}
+		by := w.p.knownBy()
 		var rows []int32
 		if b.s.def.Versioned || by < dusk {
 			rows = b.visible(by)
