@@ -71,10 +71,19 @@ func (s *SetProfile) Column(name string) ColumnProfile {
 	return ColumnProfile{Name: name}
 }
 
-// TakeProfile reads what happened and was known before a cutoff; customers' attributes are counted whenever they were known,
-// since only their number of different values is used. Counts are of rows as they came, corrections counted beside what
-// they correct. One pass, partitions in parallel; the same profile for any number of threads and partitions.
+// TakeProfile reads what happened and was known before a cutoff. Counts are of rows as they came, corrections counted beside
+// what they correct. Of a customer's attributes the row known newest counts; where none was known yet, only fixed attributes do,
+// and of lookups what engines see. One pass, partitions in parallel; the same profile for any number of threads and partitions.
 func TakeProfile(ctx context.Context, data engine.Data, before kequn.Cutoff, threads int) (*Profile, error) {
+	return takeProfile(ctx, data, before, false, threads)
+}
+
+// TakeProfileAnyTime is TakeProfile for who uses attributes at cutoffs before they were known, as with [engine.Request.AnyTime].
+func TakeProfileAnyTime(ctx context.Context, data engine.Data, before kequn.Cutoff, threads int) (*Profile, error) {
+	return takeProfile(ctx, data, before, true, threads)
+}
+
+func takeProfile(ctx context.Context, data engine.Data, before kequn.Cutoff, anyTime bool, threads int) (*Profile, error) {
 	defs := data.Datasets()
 	plans := make([]plan.Dataset, len(defs))
 	for i := range defs {
@@ -88,7 +97,7 @@ func TakeProfile(ctx context.Context, data engine.Data, before kequn.Cutoff, thr
 		if d.Role == kequn.Lookup || strings.HasPrefix(d.Name, "_") {
 			continue
 		}
-		t, err := newTaker(ctx, data, d, plans, lookups)
+		t, err := newTaker(ctx, data, d, defs, plans, lookups, before, anyTime)
 		if err != nil {
 			return nil, err
 		}
@@ -131,6 +140,8 @@ type taker struct {
 	columns []string
 	time    int // positions in columns, −1 without
 	known   int
+	gone    int
+	anyTime bool
 	sources []columnSource
 }
 
@@ -140,12 +151,13 @@ type columnSource struct {
 	column int
 	kind   table.Kind
 	plain  bool // products are too many to count one by one
+	fixed  bool // an attribute that counts at any cutoff
 	via    *lookup
 	value  *table.Column // of the lookup
 }
 
-func newTaker(ctx context.Context, data engine.Data, d *engine.Dataset, plans []plan.Dataset, lookups map[string]*lookup) (taker, error) {
-	t := taker{def: d, time: -1, known: -1}
+func newTaker(ctx context.Context, data engine.Data, d *engine.Dataset, defs []engine.Dataset, plans []plan.Dataset, lookups map[string]*lookup, before kequn.Cutoff, anyTime bool) (taker, error) {
+	t := taker{def: d, time: -1, known: -1, gone: -1, anyTime: anyTime}
 	add := func(name string) int {
 		if i := slices.Index(t.columns, name); i >= 0 {
 			return i
@@ -155,15 +167,18 @@ func newTaker(ctx context.Context, data engine.Data, d *engine.Dataset, plans []
 	}
 	if d.Role.HasTime() {
 		t.time = add(engine.TimeColumn)
-		if d.Late || d.Versioned {
-			t.known = add(engine.KnownColumn)
+	}
+	if d.Late || d.Versioned {
+		t.known = add(engine.KnownColumn)
+		if d.Role == kequn.Customers && d.Versioned {
+			t.gone = add(engine.GoneColumn)
 		}
 	}
 	for _, c := range d.Columns {
 		if !usable(c) {
 			continue
 		}
-		t.sources = append(t.sources, columnSource{name: c.Name, column: add(c.Name), kind: c.Kind, plain: c.Role == kequn.ColItem})
+		t.sources = append(t.sources, columnSource{name: c.Name, column: add(c.Name), kind: c.Kind, plain: c.Role == kequn.ColItem, fixed: c.Fixed})
 	}
 	for _, c := range d.Columns {
 		for _, a := range lookupAttributes(plans, d.Columns, c) {
@@ -173,12 +188,12 @@ func newTaker(ctx context.Context, data engine.Data, d *engine.Dataset, plans []
 			}
 			via := lookups[plans[at].Name]
 			if via == nil {
-				if via, err = readLookup(ctx, data, &plans[at]); err != nil {
+				if via, err = readLookup(ctx, data, &defs[at], before, anyTime); err != nil {
 					return t, err
 				}
 				lookups[plans[at].Name] = via
 			}
-			t.sources = append(t.sources, columnSource{name: c.Name + "." + attribute, column: add(c.Name), kind: a.Kind, via: via, value: via.rows.Column(attribute)})
+			t.sources = append(t.sources, columnSource{name: c.Name + "." + attribute, column: add(c.Name), kind: a.Kind, fixed: c.Fixed, via: via, value: via.rows.Column(attribute)})
 		}
 	}
 	if len(t.columns) == 0 {
@@ -209,6 +224,9 @@ func (t *taker) empty() *tally {
 }
 
 func (t *taker) take(s *table.Set, before int64) tally {
+	if t.time < 0 {
+		return t.takeCustomers(s, before)
+	}
 	out := t.empty()
 	n := s.Rows.NRows()
 	var rows []int32 // that count
@@ -240,6 +258,64 @@ func (t *taker) take(s *table.Set, before int64) tally {
 		out.columns[i].count(src, s.Rows.Columns[src.column], rows)
 	}
 	return *out
+}
+
+// takeCustomers counts the one row of each customer that attributes are read from at the cutoff: see engine/local.
+func (t *taker) takeCustomers(s *table.Set, before int64) tally {
+	out := t.empty()
+	var known, fixed []int32 // rows that all attributes, and fixed ones, are read from
+	for c := range len(s.Start) - 1 {
+		row, oldest := t.rowOf(s.Rows, s.Start[c], s.Start[c+1], before)
+		if row >= 0 {
+			known = append(known, row)
+			oldest = row
+		}
+		if oldest >= 0 {
+			fixed = append(fixed, oldest)
+		}
+	}
+	if t.anyTime {
+		known = fixed
+	}
+	rows := known
+	for i, src := range t.sources {
+		if src.fixed {
+			out.columns[i].count(src, s.Rows.Columns[src.column], fixed)
+			rows = fixed
+			continue
+		}
+		out.columns[i].count(src, s.Rows.Columns[src.column], known)
+	}
+	out.rows, out.customers = int64(len(rows)), int64(len(rows))
+	return *out
+}
+
+// rowOf returns the customer's row known newest before an instant, and the one known first; −1 for none.
+func (t *taker) rowOf(rows *table.Table, from, to int32, before int64) (newest, oldest int32) {
+	newest, oldest = -1, -1
+	if from == to {
+		return newest, oldest
+	}
+	if t.known < 0 {
+		if at := t.def.LoadedAt; at == 0 || at == kequn.NoTime || int64(at) < before {
+			newest = to - 1
+		}
+		return newest, to - 1
+	}
+	known := rows.Columns[t.known].Int
+	gone := func(r int32) bool { return t.gone >= 0 && rows.Columns[t.gone].Int[r] == 1 }
+	for r := from; r < to; r++ {
+		if known[r] < before && (newest < 0 || known[r] >= known[newest]) {
+			newest = r
+		}
+		if !gone(r) && (oldest < 0 || known[r] <= known[oldest]) {
+			oldest = r
+		}
+	}
+	if newest >= 0 && gone(newest) {
+		newest = -1
+	}
+	return newest, oldest
 }
 
 func (c *columnTally) count(src columnSource, col *table.Column, rows []int32) {
@@ -292,14 +368,15 @@ func (c *columnTally) count(src columnSource, col *table.Column, rows []int32) {
 	}
 }
 
-// lookup is a lookup dataset with its usable columns; of rows with one key the first counts.
+// lookup is a lookup dataset with its usable columns; of rows with one key the first counts, or where there is history the one
+// that engines see at the cutoff.
 type lookup struct {
 	rows  *table.Table
 	keys  *table.Dict
 	first []int32
 }
 
-func readLookup(ctx context.Context, data engine.Data, d *plan.Dataset) (*lookup, error) {
+func readLookup(ctx context.Context, data engine.Data, d *engine.Dataset, before kequn.Cutoff, anyTime bool) (*lookup, error) {
 	key := d.With(kequn.ColKey).Name
 	columns := []string{key}
 	for _, c := range d.Columns {
@@ -307,13 +384,16 @@ func readLookup(ctx context.Context, data engine.Data, d *plan.Dataset) (*lookup
 			columns = append(columns, c.Name)
 		}
 	}
+	if d.HasHistory() {
+		columns = append(columns, engine.KnownColumn)
+	}
 	rows, err := data.Lookup(ctx, d.Name, columns)
 	if err != nil {
 		return nil, err
 	}
 	l := &lookup{rows: rows, keys: table.NewDict()}
 	c := rows.Columns[0]
-	for i := range c.Len() {
+	for _, i := range asOf(d, rows, before, anyTime) {
 		if c.IsMissing(i) {
 			continue
 		}
@@ -331,6 +411,35 @@ func readLookup(ctx context.Context, data engine.Data, d *plan.Dataset) (*lookup
 		}
 	}
 	return l, nil
+}
+
+// asOf returns a lookup's rows, the one of each key that counts at a cutoff first: the newest known before it, then, unless the
+// lookup says itself when rows were known, the oldest.
+func asOf(d *engine.Dataset, rows *table.Table, before kequn.Cutoff, anyTime bool) []int {
+	order := make([]int, rows.NRows())
+	for i := range order {
+		order[i] = i
+	}
+	if !d.HasHistory() {
+		return order
+	}
+	known := rows.Columns[len(rows.Columns)-1].Int
+	seen := func(i int) bool { return known[i] < int64(before) }
+	slices.SortStableFunc(order, func(i, j int) int {
+		switch {
+		case seen(i) && seen(j):
+			return cmp.Compare(known[j], known[i])
+		case seen(i):
+			return -1
+		case seen(j):
+			return 1
+		}
+		return cmp.Compare(known[i], known[j])
+	})
+	if !anyTime && d.With(kequn.ColKnownAt) != nil {
+		order = slices.DeleteFunc(order, func(i int) bool { return !seen(i) })
+	}
+	return order
 }
 
 // row returns the row of a key, −1 without one.
