@@ -153,3 +153,16 @@ func ClipGrads(params []*Param, limit float64) float64 {
 	}
 	return norm
 }
+
+// EachLayer calls f for a layer and every layer within it, the outer one first.
+func EachLayer(l Layer, f func(Layer)) {
+	f(l)
+	switch l := l.(type) {
+	case *Sequence:
+		for _, x := range l.Layers {
+			EachLayer(x, f)
+		}
+	case *Residual:
+		EachLayer(l.Body, f)
+	}
+}

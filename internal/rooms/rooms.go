@@ -13,7 +13,7 @@ var Floors = [][]string{
 	3: {"kequn/internal/synth", "kequn/internal/source", "kequn/internal/quality", "kequn/internal/feature", "kequn/internal/segment", "kequn/internal/explain",
 		"kequn/internal/evaluate", "kequn/internal/audience", "kequn/internal/decision", "kequn/internal/activate", "kequn/internal/measure",
 		"kequn/internal/model/linear", "kequn/internal/model/tree", "kequn/internal/model/gbdt", "kequn/internal/model/cluster", "kequn/internal/model/svm", "kequn/internal/model/neural",
-		"kequn/internal/model/additive", "kequn/internal/model/uplift", "kequn/internal/model/lifetime", "kequn/internal/model/nextitem", "kequn/internal/model/ladder", "kequn/internal/engine/local"},
+		"kequn/internal/model/additive", "kequn/internal/model/uplift", "kequn/internal/model/lifetime", "kequn/internal/model/value", "kequn/internal/model/nextitem", "kequn/internal/model/sequence", "kequn/internal/model/ladder", "kequn/internal/engine/local"},
 	4: {"kequn/internal/pipeline"},
 	5: {"kequn/internal/report"},
 	6: {"kequn/cmd/kequn"},
