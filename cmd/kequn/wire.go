@@ -6,10 +6,12 @@ import (
 	"kequn/internal/model/additive"
 	"kequn/internal/model/gbdt"
 	"kequn/internal/model/ladder"
+	"kequn/internal/model/lifetime"
 	"kequn/internal/model/linear"
 	"kequn/internal/model/neural"
 	"kequn/internal/model/svm"
 	"kequn/internal/model/tree"
+	"kequn/internal/model/value"
 )
 
 // learners is the menu: the rungs of the ladder, simplest first.
@@ -40,7 +42,9 @@ var decoders = func() map[string]model.Decoder {
 		gbdt.Name:           gbdt.Decode,
 		svm.Family:          svm.Decode,
 		neural.Family:       neural.Decode,
+		lifetime.Family:     lifetime.Decode,
 	}
+	d[value.Family] = value.Decoder(d)
 	d[ladder.AutoFamily] = ladder.Decoder(d)
 	return d
 }()

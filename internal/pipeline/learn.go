@@ -11,6 +11,7 @@ import (
 	"kequn/internal/model"
 	"kequn/internal/model/ladder"
 	"kequn/internal/plan"
+	"kequn/internal/table"
 )
 
 // rungs returns the learners that --models names, or all.
@@ -49,10 +50,14 @@ type learned struct {
 	ladder *ladder.Result
 	choice *ladder.Choice
 	line   string
+	median func(x *table.Table) ([]float64, error) // of counts and amounts: where half of the customers' outcomes lie below
 }
 
 // learn climbs the ladder and fits the chosen model on everything known.
 func (s *Shop) learn(ctx context.Context, t *study, models, prefer string) (*learned, error) {
+	if t.value != nil {
+		return s.learnValue(ctx, t, models, prefer)
+	}
 	rungs, err := s.rungs(models)
 	if err != nil {
 		return nil, err
@@ -81,9 +86,19 @@ func (s *Shop) learn(ctx context.Context, t *study, models, prefer string) (*lea
 	return &learned{study: t, ladder: r, choice: choice, line: line}, nil
 }
 
+// studyOf makes the panel of a goal: that of a count or an amount where it is one and the history allows, else the ordinary one.
+func (s *Shop) studyOf(ctx context.Context, v *view, g plan.Goal, ask kequn.Cutoff) (*study, error) {
+	if isValue(g) {
+		if t, err := s.prepareValue(ctx, v, g, ask); t != nil || err != nil {
+			return t, err
+		}
+	}
+	return s.prepare(ctx, v, g, ask)
+}
+
 // learnGoal makes the panel of a goal, probes it for leaks, and climbs the ladder.
 func (s *Shop) learnGoal(ctx context.Context, v *view, g plan.Goal, ask kequn.Cutoff, f GoalFlags) (*learned, []Leak, error) {
-	t, err := s.prepare(ctx, v, g, ask)
+	t, err := s.studyOf(ctx, v, g, ask)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -18,6 +18,7 @@ import (
 type scores struct {
 	customer []string
 	score    []float64
+	median   []float64 // of counts and amounts: half of what may happen lies below
 	actual   []float64 // backtest: what happened
 }
 
@@ -35,6 +36,13 @@ func (s *Shop) score(ctx context.Context, v *view, l *learned, actual bool) (*sc
 			return err
 		}
 		out.score = append(out.score, f...)
+		if l.median != nil {
+			m, err := l.median(p.X)
+			if err != nil {
+				return err
+			}
+			out.median = append(out.median, m...)
+		}
 		for i := range p.NRows() {
 			out.customer = append(out.customer, strings.Clone(p.Customer.String(i)))
 		}
@@ -47,7 +55,7 @@ func (s *Shop) score(ctx context.Context, v *view, l *learned, actual bool) (*sc
 	return out, err
 }
 
-// writeScores writes customer,score(,actual) sorted by customer; the file appears whole or not at all.
+// writeScores writes customer,score(,actual)(,median) sorted by customer; the file appears whole or not at all.
 func writeScores(path string, sc *scores) error {
 	order := make([]int, len(sc.customer))
 	for i := range order {
@@ -59,6 +67,9 @@ func writeScores(path string, sc *scores) error {
 		if sc.actual != nil {
 			head = append(head, "actual")
 		}
+		if sc.median != nil {
+			head = append(head, "median")
+		}
 		if err := w.Write(head); err != nil {
 			return err
 		}
@@ -66,6 +77,9 @@ func writeScores(path string, sc *scores) error {
 			row := []string{sc.customer[i], strconv.FormatFloat(sc.score[i], 'g', -1, 64)}
 			if sc.actual != nil {
 				row = append(row, missingOr(sc.actual[i]))
+			}
+			if sc.median != nil {
+				row = append(row, missingOr(sc.median[i]))
 			}
 			if err := w.Write(row); err != nil {
 				return err

@@ -38,6 +38,7 @@ type study struct {
 	rounds  []ladder.Round
 	group   []int64
 	notes   []string
+	value   *valueStudy // of counts and amounts
 }
 
 // prepare makes the panel of a goal as known at ask.

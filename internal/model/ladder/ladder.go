@@ -238,6 +238,32 @@ func (r *Result) Fit(ctx context.Context, name string) (*Choice, error) {
 	return c, nil
 }
 
+// FitOn returns a line's model trained on other rows than those that were judged, by the learners that in gives under the names of the line's rungs: where what is
+// asked lies further ahead than what could be judged. Blend and calibration are those of the rounds.
+func (r *Result) FitOn(ctx context.Context, name string, in Input) (*Choice, error) {
+	recipe, err := r.recipe(name)
+	if err != nil {
+		return nil, err
+	}
+	c := &Choice{weights: recipe.weights, calibration: recipe.calibration, each: recipe.each, name: name}
+	began := time.Now()
+	for _, g := range recipe.rungs {
+		i := slices.IndexFunc(rungs(in.Rungs), func(n model.Named) bool { return n.Name == g.named.Name })
+		if i < 0 {
+			return nil, fmt.Errorf("ladder: no learner %q", g.named.Name)
+		}
+		m, err := model.WithThreads(model.WithSeed(rungs(in.Rungs)[i].Learner, r.o.Seed), r.o.Threads).Fit(ctx, in.X, in.Y, in.W)
+		if err != nil {
+			return nil, refuse(err)
+		}
+		c.members = append(c.members, m)
+		c.names = append(c.names, g.named.Name)
+	}
+	c.setHeader(in.Y, in.X.NRows())
+	c.h.Seconds = time.Since(began).Seconds()
+	return c, nil
+}
+
 // taking returns the rows that take part in some round.
 func (r *Result) taking() []int32 {
 	part := make([]bool, r.in.X.NRows())
