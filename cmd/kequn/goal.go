@@ -19,6 +19,10 @@ func goalFlags(c *cobra.Command, f *pipeline.GoalFlags) {
 	fl.BoolVar(&f.Absent, "absent", false, "turn the question round: does none happen?")
 	fl.StringVar(&f.Sum, "sum", "", "goal: the sum of `DATASET.COL` within the horizon")
 	fl.StringVar(&f.Count, "count", "", "goal: how many rows of `DATASET` within the horizon")
+	fl.StringVar(&f.When, "when", "", "goal: how many days until the next row of `DATASET` (or DATASET.TYPE), looking as far as the horizon?")
+	fl.StringVar(&f.Next, "next", "", "goal: which values of `DATASET.COL` come next? A ranked list for each customer; COL may be a lookup's: items.product_id.department")
+	fl.IntVar(&f.Top, "top", 0, "with --next: `N` values on a list (default 20)")
+	fl.BoolVar(&f.Fresh, "fresh", false, "with --next: only values that the customer has not had")
 	fl.StringVar(&f.Column, "column", "", "goal: `customers.COL`, a fact learnt later")
 	fl.StringVar(&f.Positive, "positive", "", "`VALUE` of --column that counts as yes")
 	fl.StringVar(&f.Within, "within", "", "horizon, a `DURATION` such as 90d")
@@ -29,16 +33,29 @@ func goalFlags(c *cobra.Command, f *pipeline.GoalFlags) {
 	fl.StringSliceVar(&f.ConfirmLeak, "confirm-leak", nil, "`COLUMN` that looks like a leak and is none")
 }
 
+const goalHelp = `What may be asked (docs/goals.md shows each on real data):
+  --event orders --within 90d        does one come? --absent: does none come?
+  --count orders, --sum orders.amount  how many, how much; refunds are taken off
+  --when orders --within 90d         in how many days is the next one, and how surely within the horizon?
+  --next events.item --top 20        which values come next? Without --within: with the very next visit
+  --column customers.X --positive V  a fact that is learnt later
+--gap 7d begins the horizon a week after the cutoff; --who RULE says for whom the question makes sense.`
+
 func (a *app) predictCommand() *cobra.Command {
 	var f pipeline.GoalFlags
 	var card string
 	c := &cobra.Command{
 		Use: "predict [GOAL]", Short: "score a goal: the ladder of models, the one chosen and why", Args: cobra.MaximumNArgs(1),
 		Long: `Fits the rungs of the ladder on earlier cutoffs, judges them on later time, chooses one and says why, and scores every eligible
-customer. GOAL is one of kequn.yaml, or is given by flags.`,
+customer. GOAL is one of kequn.yaml, or is given by flags.
+
+` + goalHelp,
 		Example: `  kequn predict buys_again
   kequn predict buys_again --card card.html
-  kequn predict --sum orders.amount --within 90d --cutoff 2017-10-01 --out spend.csv`,
+  kequn predict --sum orders.amount --within 90d --cutoff 2017-10-01 --out spend.csv
+  kequn predict --event events.cart --absent --within 14d --who 'orders.count() >= 2'
+  kequn predict --when orders --within 90d --out next_order.csv
+  kequn predict --next events.item --top 20 --fresh --out lists.csv`,
 	}
 	goalFlags(c, &f)
 	c.Flags().StringVar(&f.Cutoff, "cutoff", "", "instant of decision `T` (default just after the last event)")
@@ -69,11 +86,16 @@ func (a *app) backtestCommand() *cobra.Command {
 	var f pipeline.GoalFlags
 	c := &cobra.Command{
 		Use: "backtest [GOAL]", Short: "rerun a goal at an earlier cutoff and compare with what happened", Args: cobra.MaximumNArgs(1),
-		Long: `Learns and scores as if it were --cutoff, when nothing after it was known, and compares the scores with what happened.`,
+		Long: `Learns and scores as if it were --cutoff, when nothing after it was known, and compares the scores with what happened.
+
+` + goalHelp,
+		Example: `  kequn backtest buys_again --cutoff 2017-10-01
+  kequn backtest --next items.product_id --top 10 --cutoff 2017-10-01 --predictions lists.csv
+  kequn backtest --when orders --within 60d --cutoff 2017-10-01 --predictions times.csv`,
 	}
 	goalFlags(c, &f)
 	c.Flags().StringVar(&f.Cutoff, "cutoff", "", "instant `T` to go back to")
-	c.Flags().StringVar(&f.Out, "predictions", "", "CSV `FILE` of customer,score,actual")
+	c.Flags().StringVar(&f.Out, "predictions", "", "CSV `FILE` of customer,score,actual; of --next customer,rank,value,score; of --when also low,high,within")
 	return a.shopRun(c, false, func(s *pipeline.Shop, args []string) error {
 		if len(args) == 1 {
 			f.Goal = args[0]
@@ -91,6 +113,14 @@ func (a *app) backtestCommand() *cobra.Command {
 }
 
 func (a *app) printPrediction(w io.Writer, p *pipeline.Prediction) {
+	switch {
+	case p.Next != nil:
+		a.printNext(w, p)
+		return
+	case p.When != nil:
+		a.printWhen(w, p)
+		return
+	}
 	fmt.Fprintln(w, p.Question)
 	var ran []ladder.Entry
 	var left []string

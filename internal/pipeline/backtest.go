@@ -31,6 +31,12 @@ func (s *Shop) Backtest(ctx context.Context, f GoalFlags) (*Prediction, error) {
 		return nil, kequn.Errorf(kequn.KindNotEnough, g.Name, "the data end on %s, so nothing after %s can be compared", kequn.FormatZone(last, v.zone), kequn.FormatZone(ask, v.zone)).
 			WithHint("choose an earlier --cutoff")
 	}
+	switch {
+	case g.Next != "":
+		return s.backtestNext(ctx, v, g, ask, f)
+	case g.When != "":
+		return s.backtestWhen(ctx, v, g, ask, f)
+	}
 	l, leaks, err := s.learnGoal(ctx, v, g, ask, f)
 	if err != nil {
 		return nil, err

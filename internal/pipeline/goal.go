@@ -13,6 +13,9 @@ import (
 type GoalFlags struct {
 	Goal              string
 	Event, Sum, Count string
+	When, Next        string
+	Top               int
+	Fresh             bool
 	Column, Positive  string
 	Absent            bool
 	Within, Gap, Who  string
@@ -33,13 +36,20 @@ func (s *Shop) resolve(f GoalFlags) (plan.Goal, error) {
 			for i, x := range s.Plan.Goals {
 				names[i] = x.Name
 			}
-			return g, kequn.Errorf(kequn.KindUsage, "", "there is no goal %q", f.Goal).WithHint("goals are %s; or define one with --event, --sum, --count", strings.Join(names, ", "))
+			return g, kequn.Errorf(kequn.KindUsage, "", "there is no goal %q", f.Goal).WithHint("goals are %s; or define one with --event, --sum, --count, --when, --next or --column", strings.Join(names, ", "))
 		}
 		g = *found
 	}
-	if f.Event+f.Sum+f.Count+f.Column != "" {
-		g.Event, g.Sum, g.Count, g.Column, g.Absent, g.Positive = f.Event, f.Sum, f.Count, f.Column, f.Absent, f.Positive
+	if f.defines() {
+		g.Event, g.Sum, g.Count, g.When, g.Next, g.Column = f.Event, f.Sum, f.Count, f.When, f.Next, f.Column
+		g.Absent, g.Positive, g.Top, g.Fresh = f.Absent, f.Positive, 0, false
+	} else if f.Absent || f.Positive != "" {
+		return g, kequn.Errorf(kequn.KindUsage, "", "--absent goes with --event, --positive with --column")
 	}
+	if f.Top != 0 {
+		g.Top = f.Top
+	}
+	g.Fresh = g.Fresh || f.Fresh
 	if g.Name == "" {
 		g.Name = adHocName(g)
 	}
@@ -58,12 +68,12 @@ func (s *Shop) resolve(f GoalFlags) (plan.Goal, error) {
 	if f.Who != "" {
 		g.Who = f.Who
 	}
-	if g.Event+g.Sum+g.Count+g.Column == "" {
+	if g.Event+g.Sum+g.Count+g.When+g.Next+g.Column == "" {
 		return g, kequn.Errorf(kequn.KindUsage, "", "which goal?").WithHint("name one of kequn.yaml, or define one: --event orders --within 90d")
 	}
 	if err := s.Plan.CheckGoal(g); err != nil {
 		// What was said on the command line is a mistake of use, not of the plan.
-		if k, ok := err.(*kequn.Error); ok && f.Event+f.Sum+f.Count+f.Column != "" {
+		if k, ok := err.(*kequn.Error); ok && (f.defines() || f.changes()) {
 			c := *k
 			c.Kind, c.Where = kequn.KindUsage, ""
 			return g, &c
@@ -73,9 +83,13 @@ func (s *Shop) resolve(f GoalFlags) (plan.Goal, error) {
 	return g, nil
 }
 
+// defines tells whether the flags define a goal, changes whether they change one.
+func (f GoalFlags) defines() bool { return f.Event+f.Sum+f.Count+f.When+f.Next+f.Column != "" }
+func (f GoalFlags) changes() bool { return f.Within+f.Gap != "" || f.Top != 0 || f.Fresh }
+
 // adHocName makes a name of a goal given by flags.
 func adHocName(g plan.Goal) string {
-	name := g.Event + g.Sum + g.Count + g.Column
+	name := g.Event + g.Sum + g.Count + g.When + g.Next + g.Column
 	switch {
 	case g.Absent:
 		name = "no_" + name
@@ -83,6 +97,10 @@ func adHocName(g plan.Goal) string {
 		name = "sum_" + name
 	case g.Count != "":
 		name = "count_" + name
+	case g.When != "":
+		name = "when_" + name
+	case g.Next != "":
+		name = "next_" + name
 	}
 	return strings.ReplaceAll(name, ".", "_")
 }
@@ -90,6 +108,13 @@ func adHocName(g plan.Goal) string {
 // Question says a goal in words.
 func Question(g plan.Goal, l kequn.Lang) string {
 	within := spanWords(g.Within, l)
+	if g.When != "" {
+		w := within
+		if !g.Gap.IsZero() {
+			return l.Pick(fmt.Sprintf("%s之后的下一次%s在多少天之后？（看 %s）", spanWords(g.Gap, l), deeds(g.When, l), w), fmt.Sprintf("From %s on, in how many days is the next one of %s, looking %s ahead?", spanWords(g.Gap, l), g.When, w))
+		}
+		return l.Pick(fmt.Sprintf("下一次%s在多少天之后？（看 %s）", deeds(g.When, l), w), fmt.Sprintf("In how many days is the next one of %s, looking %s ahead?", g.When, w))
+	}
 	if !g.Gap.IsZero() {
 		within += l.Pick("内（间隔 "+spanWords(g.Gap, l)+"之后）", ", beginning "+spanWords(g.Gap, l)+" from now")
 	} else {
@@ -105,6 +130,8 @@ func Question(g plan.Goal, l kequn.Lang) string {
 		return ask("未来 %[2]s %[1]s 合计多少？", "What will %s add up to within %s?", g.Sum)
 	case g.Count != "":
 		return ask("未来 %[2]s有多少%[1]s？", "How many %s within %s?", deeds(g.Count, l))
+	case g.Next != "":
+		return nextQuestion(g, l)
 	case g.Positive != "":
 		return l.Pick(fmt.Sprintf("%s 会是 %s 吗？", g.Column, g.Positive), fmt.Sprintf("Will %s be %s?", g.Column, g.Positive))
 	}

@@ -49,6 +49,8 @@ type Prediction struct {
 	Reasons   *explain.Global `json:"reasons,omitempty"`
 	DataHash  string          `json:"data_hash,omitempty"` // of everything that it was learnt from
 	Terms     []Term          `json:"terms,omitempty"`     // what the columns are that the card speaks of
+	Next      *Next           `json:"next,omitempty"`      // of a goal that asks which values come next
+	When      *When           `json:"when,omitempty"`      // of a goal that asks when the next one comes
 	Skipped   string          `json:"skipped,omitempty"`   // why the last run did not answer it
 }
 
@@ -160,6 +162,12 @@ func (s *Shop) Predict(ctx context.Context, f GoalFlags) (*Prediction, error) {
 }
 
 func (s *Shop) predict(ctx context.Context, v *view, g plan.Goal, ask kequn.Cutoff, f GoalFlags) (*Prediction, error) {
+	switch {
+	case g.Next != "":
+		return s.predictNext(ctx, v, g, ask, f)
+	case g.When != "":
+		return s.predictWhen(ctx, v, g, ask, f)
+	}
 	l, leaks, err := s.learnGoal(ctx, v, g, ask, f)
 	if err != nil {
 		return nil, err

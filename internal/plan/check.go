@@ -129,6 +129,11 @@ func (p *Plan) CheckGoal(g Goal) error {
 	}
 	name, column, _ := strings.Cut(g.Event+g.Sum+g.Count+g.When+g.Next+g.Column, ".")
 	d := p.Dataset(name)
+	for i := range p.Datasets { // a role's name, where no dataset has it
+		if d == nil && string(p.Datasets[i].Role) == name {
+			d = &p.Datasets[i]
+		}
+	}
 	if d == nil {
 		return wrong(at, "there is no dataset %q", name).WithHint("datasets are %s", strings.Join(p.datasetNames(), ", "))
 	}
@@ -138,6 +143,12 @@ func (p *Plan) CheckGoal(g Goal) error {
 	if g.Sum+g.Next+g.Column != "" {
 		if column == "" {
 			return wrong(at, "names no column").WithHint("write %s.COLUMN", name)
+		}
+		if g.Next != "" && strings.Contains(column, ".") { // an attribute of what the column names
+			var err error
+			if column, _, _, err = LookupOf(p.Datasets, d.Columns, column); err != nil {
+				return wrong(at, "%s", err.(*kequn.Error).Message).WithHint("%s", err.(*kequn.Error).Hint)
+			}
 		}
 		if d.Column(column) == nil && d.With(kequn.ColumnRole(column)) == nil {
 			return wrong(at, "%s has no column %q", name, column).WithHint("its columns are %s", strings.Join(d.columnNames(), ", "))
