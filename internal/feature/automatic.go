@@ -206,8 +206,7 @@ func (b *builder) currency(c *plan.Column) string {
 	return "money"
 }
 
-// rhythm adds when things happen: recency, gaps, days of the week, hours, and how the recent pace compares with the one
-// before. noun names one thing in both languages, with its plural.
+// rhythm adds when things happen: recency, gaps, seasons, and how the recent pace compares with the one before. noun names one thing in both languages, with its plural.
 func (b *builder) rhythm(where *query.Node, stem, zh, en, plural string) {
 	src := b.source(b.timeColumn())
 	b.add(query.Feature{Name: "days_since_last_" + stem, Node: b.agg(query.DaysLast, "", ever, where), Kind: query.Behaviour, Unit: "days", Missing: "no " + en + " yet", Sources: src,
@@ -242,11 +241,9 @@ func (b *builder) rhythm(where *query.Node, stem, zh, en, plural string) {
 	for _, w := range b.long {
 		b.add(query.Feature{Name: stem + "_weekend_share_" + w.suffix, Node: b.agg(query.Weekend, "", w, where), Kind: query.Behaviour, Unit: "share", Missing: noRows, Sources: src,
 			TextZH: w.zh + zh + "在周末的占比", TextEN: "share of " + plural + " at the weekend " + w.en})
-		b.add(query.Feature{Name: stem + "_night_share_" + w.suffix, Node: b.agg(query.Night, "", w, where), Kind: query.Behaviour, Unit: "share", Missing: noRows, Sources: src,
-			TextZH: w.zh + zh + "在夜间（22 至 6 时）的占比", TextEN: "share of " + plural + " between 22 and 6 o'clock " + w.en})
 	}
-	b.add(query.Feature{Name: stem + "_hour", Node: b.agg(query.HourMean, "", ever, where), Kind: query.Behaviour, Unit: "o'clock", Missing: "none yet, or at no hour rather than another", Sources: src,
-		TextZH: zh + "的平均钟点", TextEN: "mean hour of " + plural})
+	b.pauses(where, stem, zh, en, plural)
+	b.seasons(where, stem, zh, plural)
 }
 
 // unitOf is the unit of a count.

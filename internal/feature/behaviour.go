@@ -19,18 +19,13 @@ func (b *builder) behaviour() {
 	for _, w := range b.windows {
 		b.add(query.Feature{Name: stem + "_count_" + w.suffix, Node: b.agg(query.Count, "", w, nil), Kind: query.Behaviour, Unit: "events", Missing: never0, Sources: src,
 			TextZH: w.zh + " " + name + " 事件数", TextEN: plural + " " + w.en})
-		b.add(query.Feature{Name: stem + "_sessions_" + w.suffix, Node: b.agg(query.Sessions, "", w, nil), Kind: query.Behaviour, Unit: "sessions", Missing: never0, Sources: src,
-			TextZH: w.zh + "会话数", TextEN: "sessions (pauses of over half an hour) " + w.en})
 		if item != nil {
 			b.add(query.Feature{Name: stem + "_items_" + w.suffix, Node: b.agg(query.Distinct, item.Name, w, nil), Kind: query.Behaviour, Unit: "items", Missing: never0, Sources: b.source(item.Name),
 				TextZH: w.zh + "涉及的不同商品数", TextEN: "different items " + w.en})
 		}
 	}
 	b.rhythm(nil, stem, " "+name+" 事件", "event of "+name, plural)
-	for _, w := range b.long {
-		b.add(query.Feature{Name: stem + "_per_session_" + w.suffix, Node: divide(b.agg(query.Count, "", w, nil), b.agg(query.Sessions, "", w, nil)), Kind: query.Behaviour, Unit: "events", Missing: noRows, Sources: src,
-			TextZH: w.zh + "每次会话的事件数", TextEN: "events a session " + w.en})
-	}
+	b.sessions(kind, stem)
 	if kind != nil {
 		b.types(kind)
 	}
@@ -41,6 +36,7 @@ func (b *builder) behaviour() {
 			b.class(c, nil, plural, "事件")
 		}
 	}
+	b.flows(kind)
 	b.numbers(nil)
 	b.conversion()
 }
@@ -132,4 +128,5 @@ func (b *builder) contacts() {
 			TextZH: "营销后 14 天内下过单", TextEN: "ordered within 14 days of a contact"})
 		break
 	}
+	b.responses(stem)
 }

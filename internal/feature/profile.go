@@ -3,6 +3,7 @@ package feature
 import (
 	"cmp"
 	"context"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,6 +29,7 @@ type SetProfile struct {
 	Customers int64
 	First     kequn.Instant // NoTime where there is no row, or no time
 	Last      kequn.Instant
+	Clock     bool            // times say more than the date
 	Columns   []ColumnProfile // those that may become features
 }
 
@@ -206,6 +208,8 @@ func newTaker(ctx context.Context, data engine.Data, d *engine.Dataset, defs []e
 type tally struct {
 	rows, customers int64
 	first, last     int64
+	odd             bool   // some time is no full quarter of an hour
+	hours           uint32 // hours of the day in UTC that occur
 	columns         []columnTally
 }
 
@@ -245,6 +249,7 @@ func (t *taker) take(s *table.Set, before int64) tally {
 					out.first = times[r]
 				}
 				out.last = max(out.last, times[r])
+				out.clock(times[r])
 			}
 			some = true
 			rows = append(rows, r)
@@ -316,6 +321,21 @@ func (t *taker) rowOf(rows *table.Table, from, to int32, before int64) (newest, 
 		newest = -1
 	}
 	return newest, oldest
+}
+
+// clock notes what a time says about the hour. Dates are midnights of some zone: full quarters of an hour, at one hour of the day
+// in UTC, or at two or three where the zone changes.
+func (t *tally) clock(at int64) {
+	const quarter, hour = 900_000_000, 3_600_000_000
+	if t.odd {
+		return
+	}
+	t.odd = at%quarter != 0
+	h := at / hour % 24
+	if at%hour < 0 {
+		h--
+	}
+	t.hours |= 1 << ((h + 24) % 24)
 }
 
 func (c *columnTally) count(src columnSource, col *table.Column, rows []int32) {
@@ -472,6 +492,7 @@ func (t *tally) add(o *tally) {
 		t.first = o.first
 	}
 	t.last = max(t.last, o.last)
+	t.odd, t.hours = t.odd || o.odd, t.hours|o.hours
 	for i := range t.columns {
 		a, b := &t.columns[i], &o.columns[i]
 		if b.values > 0 {
@@ -490,7 +511,7 @@ func (t *tally) add(o *tally) {
 }
 
 func (t *taker) profile(c *tally) SetProfile {
-	out := SetProfile{Name: t.def.Name, Rows: c.rows, Customers: c.customers, First: kequn.Instant(c.first), Last: kequn.Instant(c.last)}
+	out := SetProfile{Name: t.def.Name, Rows: c.rows, Customers: c.customers, First: kequn.Instant(c.first), Last: kequn.Instant(c.last), Clock: c.odd || bits.OnesCount32(c.hours) > 3}
 	for i, src := range t.sources {
 		ct := &c.columns[i]
 		p := ColumnProfile{Name: src.name, Kind: src.kind, Values: ct.values, Distinct: len(ct.texts), Negative: ct.negative, Positive: ct.positive, Min: ct.min, Max: ct.max}

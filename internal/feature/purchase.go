@@ -54,6 +54,7 @@ func (b *builder) purchases() {
 				Sources: b.source(quantity.Name), TextZH: w.zh + "平均每单件数", TextEN: "mean pieces an " + en + " " + w.en})
 		}
 	}
+	b.baskets(stem, zh, en, plural, bought, amount, quantity, item, order)
 	if item != nil {
 		b.add(query.Feature{Name: stem + "_repeat_products", Node: divide(b.agg(query.Distinct, item.Name, ever, bought), b.linesOf(item.Name, ever, bought)), Kind: query.Behaviour, Unit: "share", Missing: noRows,
 			Sources: b.source(item.Name), TextZH: "不同商品数占购买行数之比", TextEN: "different products per line bought"})
@@ -150,6 +151,8 @@ func (b *builder) refunds(amount *plan.Column) {
 	}
 	b.add(query.Feature{Name: "refunds_share", Node: divide(query.Apply(query.Abs, query.Number, b.agg(query.Sum, amount.Name, ever, back)), b.agg(query.Sum, amount.Name, ever, purchase(&b.d.Dataset))), Kind: query.Behaviour, Unit: "share",
 		Missing: noRows, Sources: from, TextZH: "退款金额占消费额的比例", TextEN: "share of spend refunded so far"})
+	b.add(query.Feature{Name: "refunds_orders_share", Node: divide(b.agg(query.Count, "", ever, back), b.agg(query.Count, "", ever, purchase(&b.d.Dataset))), Kind: query.Behaviour, Unit: "share",
+		Missing: noRows, Sources: from, TextZH: "退款次数与下单次数之比", TextEN: "refunds an order so far"})
 	b.add(query.Feature{Name: "days_since_last_refund", Node: b.agg(query.DaysLast, "", ever, back), Kind: query.Behaviour, Unit: "days", Missing: "no refund yet", Sources: b.source(b.timeColumn()),
 		TextZH: "距最近一次退款的天数", TextEN: "days since the last refund"})
 }
@@ -167,6 +170,9 @@ func (b *builder) numbers(where *query.Node) {
 			continue
 		}
 		for _, w := range b.long {
+			if b.used[c.stem+"_mean_"+w.suffix] {
+				continue // a level of events
+			}
 			b.add(query.Feature{Name: c.stem + "_mean_" + w.suffix, Node: b.agg(query.Mean, c.name, w, where), Kind: query.Behaviour, Unit: "", Missing: noRows, Sources: b.source(c.name),
 				TextZH: w.zh + c.Name + " 的平均值", TextEN: "mean " + c.Name + " " + w.en})
 		}
@@ -210,6 +216,7 @@ func (b *builder) categories() {
 			b.add(f)
 		}
 	}
+	b.shifts(bought, amount)
 }
 
 // class adds how many different values of a class there were, which is commonest, and how evenly they are spread.
