@@ -2,7 +2,6 @@ package evaluate
 
 import (
 	"context"
-	"fmt"
 	"math"
 
 	"kequn"
@@ -12,20 +11,62 @@ import (
 	"kequn/internal/table"
 )
 
-// Leak is a column that seems to know the outcome: what it says was perhaps written down after it.
+// Leak is a finding of the leak X-ray: a column, the order of rows or repeated rows that seem to know the outcome. What it says was
+// perhaps written down after it.
 type Leak struct {
-	Column     string   `json:"column"`
-	Reason     string   `json:"reason"` // alone, missing, vanishes, order
+	Column     string   `json:"column"` // or RowOrder, RepeatedRows
+	Reason     string   `json:"reason"` // one of the Reason constants
 	Evidence   Text     `json:"evidence"`
 	AUCWith    *float64 `json:"auc_with,omitempty"`    // of the probe model; R² for amounts
 	AUCWithout *float64 `json:"auc_without,omitempty"` // without the column
 }
 
+// What a finding is.
+const (
+	LeakAlone    = "alone"    // one column is too good by itself
+	LeakVanishes = "vanishes" // much of what a model knows goes with one column
+	LeakCopy     = "copy"     // the outcome in other words, or a text that says it
+	LeakMissing  = "missing"  // filled, or left empty, only after the outcome
+	LeakRefund   = "refund"   // exists only because the outcome happened, such as its refund
+	LeakTotal    = "total"    // an amount that contains the outcome's
+	LeakID       = "id"       // an identifier that tells the outcome
+	LeakOrder    = "order"    // rows that stand together share their outcome
+	LeakTwins    = "twins"    // the same record more than once
+	LeakPerson   = "person"   // rows of one person, who keeps the outcome
+	LeakEncoding = "encoding" // the mean outcome of a group, the row itself included
+	LeakDate     = "date"     // a date that lies later because of the outcome
+	LeakFuture   = "future"   // a date after the cutoff at which it counts as known
+	LeakMoved    = "moved"    // a value of today that stands in for the past
+)
+
+// Names of findings that are no column.
+const (
+	RowOrder     = "row order"
+	RepeatedRows = "repeated rows"
+)
+
+// IsColumn tells whether the finding names a column of the table rather than the order or repetition of its rows.
+func (l Leak) IsColumn() bool { return l.Column != RowOrder && l.Column != RepeatedRows }
+
 // LeakProbe is what is probed.
 type LeakProbe struct {
 	X *table.Table
-	Y model.Outcome // binary or regression
+	Y model.Outcome // binary or regression; of several classes, each of the three largest is asked for against the rest, without fits
 	W []float64
+
+	// Others are columns that no model sees but that may tell how the rows were put together: the declared id, columns with a
+	// different value in every row, texts that are no prose. nil: none.
+	Others *table.Table
+
+	// Ordered says that rows stand as they did in their file, so that their order may tell the outcome.
+	Ordered bool
+
+	// Records says that each row claims to be somebody else, so that equal rows are copies of a record. It is not set
+	// for a panel, in which customers recur.
+	Records bool
+
+	// Group, where not nil, is the same for rows that are never split between training and judging.
+	Group []int64
 
 	// Learner is the model that is fitted with and without a suspect: quick and able to find what there is, such as a
 	// small gbdt. Its models must know their importance. nil probes columns by themselves only.
@@ -33,10 +74,10 @@ type LeakProbe struct {
 
 	Seed    uint64
 	Threads int
-	MaxRows int // rows that are probed; 0: 20,000
+	MaxRows int // rows that columns are probed on; 0: 20,000. The order of rows and repetitions are looked for in all
 }
 
-// Limits of the probe.
+// Limits of the probe. docs/leaks.md says why they are what they are.
 const (
 	aloneAUC  = 0.95 // one column alone tells this much: real customers are not that simple
 	aloneR2   = 0.95
@@ -45,15 +86,22 @@ const (
 	vanish    = 0.15 // share of what the model knows (AUC − ½, or R²) that goes with the column: honest columns share what they know
 	mostWorth = 0.25 // share of importance from which on a column is worth a fit without it
 	suspects  = 3    // columns that are tried so
-	orderAUC  = 0.65 // what a running number may not know
+
+	idGain       = 0.02 // what an id or the order of rows adds to the model's AUC or R² at least: else other columns say as much honestly
+	mostWeighed  = 6    // findings whose loss is measured by a fit of its own
+	leastProbed  = 50   // rows below which nothing can be said of order and ids
+	probedLabels = 3    // classes that are asked for against the rest
 )
 
-// Leaks returns the columns that seem to know the outcome, worst first: those that alone order nearly all customers right, out of fold;
-// those whose missing values do; those with which a large part of a model's accuracy vanishes; and running numbers that tell
-// the outcome, for then the order of rows does.
+// Leaks returns what seems to know the outcome, columns that do so by themselves first: see the Reason constants for what is looked for.
 //
-// A finding is a question, not a proof: some columns are just good. Cost is O(n) per column and up to four fits on at most MaxRows rows.
+// A finding is a question, not a proof: some columns are just good. Cost is O(n) per column for the order of rows, ids and
+// repetitions, O(m) per pair of a category and a number on m = MaxRows rows, and up to eleven fits on those.
+// The result is the same for any number of threads.
 func Leaks(ctx context.Context, p LeakProbe) ([]Leak, error) {
+	if p.Y.Task == kequn.Multiclass {
+		return p.classes(ctx)
+	}
 	if p.Y.Task != kequn.Binary && p.Y.Task != kequn.Regression {
 		return nil, nil
 	}
@@ -64,49 +112,88 @@ func Leaks(ctx context.Context, p LeakProbe) ([]Leak, error) {
 		return nil, err
 	}
 	cols, inputs, _ := model.Inputs(p.X, p.W)
-	if len(cols) == 0 {
+	if len(cols) == 0 && p.Others == nil {
 		return nil, nil
 	}
-	p = p.sample(inputs)
+	full := &xray{LeakProbe: p, hash: model.RowDraw(inputs, p.Y, p.W, kernel.Mix(p.Seed))}
+	full.known = full.knownRows()
+	steps := []func(){full.encodings, full.texts, full.ids, full.order, full.twins, full.persons}
+	for _, step := range steps {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		step()
+	}
+	s := full.sample(inputs)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	_, inputs, _ = model.Inputs(p.X, p.W)
-	hash := model.RowDraw(inputs, p.Y, p.W, kernel.Mix(p.Seed))
-	found := make([]*Leak, len(inputs.Columns))
-	alone := make([]float64, len(inputs.Columns))
-	kernel.Parallel(len(inputs.Columns), p.Threads, 1, func(lo, hi int) {
-		for j := lo; j < hi; j++ {
-			alone[j], found[j] = p.column(inputs.Columns[j], hash)
-		}
-	})
-	if err := ctx.Err(); err != nil {
+	s.columns()
+	s.within()
+	s.dates()
+	if err := s.vanishing(ctx); err != nil {
 		return nil, err
 	}
-	var out []Leak
-	var known = map[string]bool{}
-	for _, j := range kernel.ArgsortDesc(alone) {
-		if l := found[j]; l != nil {
-			out = append(out, *l)
-			known[l.Column] = true
+	return s.weigh(ctx)
+}
+
+// xray is a probe on its way.
+type xray struct {
+	LeakProbe
+	hash  []uint64 // hash%nFolds is a row's fold; equal rows share it
+	known []int32  // rows with a known outcome
+	found []Leak
+
+	// Of findings that are no feature: what each would add to the model, as a column by the name of the finding.
+	extra *table.Table
+	doubt map[string]bool // findings that count only if they add something; asked by name only
+
+	apart map[string]split // findings that are about how rows are split
+}
+
+// split says how rows were split with the repetition, and are without it.
+type split struct {
+	with, without []uint64 // folds
+	keep          []bool   // rows that remain without
+}
+
+// knownRows returns the rows with a weight.
+func (x *xray) knownRows() []int32 {
+	rows := make([]int32, 0, len(x.Y.Y))
+	for i := range x.Y.Y {
+		if x.W == nil || x.W[i] > 0 {
+			rows = append(rows, int32(i))
 		}
 	}
-	more, err := p.vanishing(ctx, hash, known)
-	if err != nil {
-		return nil, err
+	return rows
+}
+
+// add keeps a finding unless its column has one.
+func (x *xray) add(l Leak) {
+	if !x.has(l.Column) {
+		x.found = append(x.found, l)
 	}
-	return append(out, more...), nil
+}
+
+func (x *xray) has(column string) bool {
+	for _, l := range x.found {
+		if l.Column == column {
+			return true
+		}
+	}
+	return false
 }
 
 // sample draws at most MaxRows rows by a hash of their values.
-func (p LeakProbe) sample(inputs *table.Table) LeakProbe {
-	n := p.X.NRows()
-	if n <= p.MaxRows {
-		return p
+func (x *xray) sample(inputs *table.Table) *xray {
+	s := *x
+	n := x.X.NRows()
+	if n <= x.MaxRows {
+		return &s
 	}
-	limit := uint64(float64(math.MaxUint64) * (float64(p.MaxRows) / float64(n)))
+	limit := uint64(float64(math.MaxUint64) * (float64(x.MaxRows) / float64(n)))
 	var rows []int32
-	for i, h := range model.RowDraw(inputs, p.Y, p.W, p.Seed) {
+	for i, h := range model.RowDraw(inputs, x.Y, x.W, x.Seed) {
 		if h <= limit {
 			rows = append(rows, int32(i))
 		}
@@ -114,8 +201,58 @@ func (p LeakProbe) sample(inputs *table.Table) LeakProbe {
 	if len(rows) == 0 { // all rows are alike
 		rows = []int32{0}
 	}
-	p.X, p.Y, p.W = p.X.Take(rows), p.Y.Take(rows), kernel.Take(p.W, rows)
-	return p
+	s.X, s.Y, s.W, s.hash = x.X.Take(rows), x.Y.Take(rows), kernel.Take(x.W, rows), kernel.Take(x.hash, rows)
+	if x.Group != nil {
+		s.Group = kernel.Take(x.Group, rows)
+	}
+	if x.extra != nil {
+		s.extra = x.extra.Take(rows)
+	}
+	if x.apart != nil {
+		s.apart = map[string]split{}
+		for name, a := range x.apart { // each is made from one other, so their order does not matter
+			s.apart[name] = split{kernel.Take(a.with, rows), kernel.Take(a.without, rows), kernel.Take(a.keep, rows)}
+		}
+	}
+	s.known = s.knownRows()
+	return &s
+}
+
+// classes probes for each of the largest classes against the rest.
+func (p LeakProbe) classes(ctx context.Context) ([]Leak, error) {
+	count := make([]float64, len(p.Y.Classes))
+	for i, v := range p.Y.Y {
+		if p.W == nil || p.W[i] > 0 {
+			count[int(v)]++
+		}
+	}
+	var out []Leak
+	for rank, c := range kernel.ArgsortDesc(count) {
+		if rank == probedLabels || count[c] < leastProbed {
+			break
+		}
+		q := p
+		q.Learner = nil
+		q.Y = model.Outcome{Task: kequn.Binary, Y: make([]float64, len(p.Y.Y))}
+		for i, v := range p.Y.Y {
+			if int32(v) == c {
+				q.Y.Y[i] = 1
+			}
+		}
+		found, err := Leaks(ctx, q)
+		if err == model.ErrOneClass {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		have := &xray{found: out}
+		for _, l := range found {
+			have.add(l)
+		}
+		out = have.found
+	}
+	return out, nil
 }
 
 // know returns how much the scores know: AUC or R².
@@ -126,140 +263,18 @@ func (p LeakProbe) know(score []float64) float64 {
 	return metric.R2(p.Y.Y, score, p.W)
 }
 
-// column scores rows by the mean outcome of their bin in the other folds.
-func (p LeakProbe) column(c *table.Column, hash []uint64) (know float64, leak *Leak) {
-	bin, n := bins(c)
-	know = p.know(outOfFold(bin, n, hash, p.Y.Y, p.W))
-	limit := aloneAUC
-	if p.Y.Task == kequn.Regression {
-		limit = aloneR2
-	}
-	missing := make([]int32, len(bin))
-	for i := range missing {
-		if c.IsMissing(i) {
-			missing[i] = 1
-		}
-	}
-	byMissing := p.know(outOfFold(missing, 2, hash, p.Y.Y, p.W))
-	figure := Text{fmt.Sprintf("AUC %.3f", know), fmt.Sprintf("AUC %.3f", know)}
-	if p.Y.Task == kequn.Regression {
-		figure = Text{fmt.Sprintf("R² %.3f", know), fmt.Sprintf("R² %.3f", know)}
-	}
-	switch {
-	case byMissing >= limit:
-		return know, &Leak{Column: c.Name, Reason: "missing", AUCWith: some(byMissing), Evidence: Text{
-			"仅凭这一列有没有值就几乎能断定结果，它很可能是事后才填的。",
-			"whether it has a value nearly decides the outcome: it was probably filled in afterwards.",
-		}}
-	case know >= limit:
-		return know, &Leak{Column: c.Name, Reason: "alone", AUCWith: some(know), Evidence: Text{
-			"仅凭这一列就几乎能断定结果（" + figure.Zh + "），它很可能在结果之后才知道。",
-			"this column alone nearly decides the outcome (" + figure.En + "): it is probably known only afterwards.",
-		}}
-	case p.Y.Task == kequn.Binary && know >= orderAUC && runningNumber(c):
-		return know, &Leak{Column: c.Name, Reason: "order", AUCWith: some(know), Evidence: Text{
-			"这一列像是编号，却能看出结果（" + figure.Zh + "）：数据的排列顺序泄漏了结果。",
-			"it looks like a running number, yet it tells the outcome (" + figure.En + "): the order of rows leaks it.",
-		}}
-	}
-	return know, nil
-}
-
-// runningNumber tells whether the column holds whole numbers, all different and dense enough to have been counted.
-func runningNumber(c *table.Column) bool {
-	if c.Kind.InCode() || c.Len() < 50 {
-		return false
-	}
-	order := kernel.Argsort(c.Num)
-	for k, i := range order {
-		v := c.Num[i]
-		if v != math.Trunc(v) || math.IsInf(v, 0) || v != v || (k > 0 && c.Num[order[k-1]] == v) {
-			return false
-		}
-	}
-	return true
-}
-
-// vanishing fits the probe model with all columns and without each of the most important ones.
-func (p LeakProbe) vanishing(ctx context.Context, hash []uint64, known map[string]bool) ([]Leak, error) {
-	if p.Learner == nil {
-		return nil, nil
-	}
-	// Columns that are caught already hide what the others do.
-	var caught []string
-	for _, c := range p.X.Columns {
-		if known[c.Name] {
-			caught = append(caught, c.Name)
-		}
-	}
-	x := p.X.Drop(caught...)
-	m, with, err := p.fit(ctx, x, hash)
-	if err != nil || m == nil {
-		return nil, err
-	}
-	a, ok := m.(model.Importancer)
-	if !ok {
-		return nil, nil
-	}
-	floor, much := 0.0, knowsR2
+// chance is what knowing nothing is worth.
+func (p LeakProbe) chance() float64 {
 	if p.Y.Task == kequn.Binary {
-		floor, much = 0.5, knowsAUC
+		return 0.5
 	}
-	if !(with >= much) {
-		return nil, nil
-	}
-	share, cols := a.Importance(), m.Header().Columns
-	var out []Leak
-	for rank, j := range kernel.ArgsortDesc(share) {
-		if rank == suspects || share[j] < mostWorth {
-			break
-		}
-		_, without, err := p.fit(ctx, x.Drop(cols[j].Name), hash)
-		if err != nil {
-			return nil, err
-		}
-		gone := with - max(without, floor)
-		if math.IsNaN(without) || gone < vanish*(with-floor) {
-			continue
-		}
-		name := "AUC"
-		if p.Y.Task == kequn.Regression {
-			name = "R²"
-		}
-		out = append(out, Leak{Column: cols[j].Name, Reason: "vanishes", AUCWith: some(with), AUCWithout: some(without), Evidence: Text{
-			fmt.Sprintf("去掉这一列，%s 从 %.3f 降到 %.3f：确认它在打分时已经知道。", name, with, without),
-			fmt.Sprintf("without it the %s falls from %.3f to %.3f: make sure that it is known when scoring.", name, with, without),
-		}})
-	}
-	return out, nil
+	return 0
 }
 
-// fit trains the probe model on two folds and returns what it knows of the third. It returns no model where it cannot.
-func (p LeakProbe) fit(ctx context.Context, x *table.Table, hash []uint64) (model.Model, float64, error) {
-	var train, test []int32
-	for i, h := range hash {
-		if h%nFolds == 0 {
-			test = append(test, int32(i))
-		} else {
-			train = append(train, int32(i))
-		}
+// figure is what know measures.
+func (p LeakProbe) figure() string {
+	if p.Y.Task == kequn.Binary {
+		return "AUC"
 	}
-	if len(train) == 0 || len(test) == 0 {
-		return nil, math.NaN(), nil
-	}
-	l := model.WithThreads(model.WithSeed(p.Learner, p.Seed), p.Threads)
-	m, err := l.Fit(ctx, x.Take(train), p.Y.Take(train), kernel.Take(p.W, train))
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, 0, ctx.Err()
-		}
-		return nil, math.NaN(), nil // one class in the sample, no column left: nothing to probe
-	}
-	score, err := m.Predict(x.Take(test))
-	if err != nil {
-		return nil, 0, err
-	}
-	q := p
-	q.Y, q.W = p.Y.Take(test), kernel.Take(p.W, test)
-	return m, q.know(score), nil
+	return "R²"
 }

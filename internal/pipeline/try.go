@@ -138,6 +138,7 @@ type TryNotRun struct {
 // TryLeak is a column that seems to know the outcome.
 type TryLeak struct {
 	Column     string   `json:"column"`
+	Kind       string   `json:"kind"`
 	Evidence   string   `json:"evidence"`
 	AUCWith    *float64 `json:"auc_with"`
 	AUCWithout *float64 `json:"auc_without"`
@@ -163,6 +164,7 @@ type trial struct {
 	target    *target
 	split     split
 	apart     *table.Table // features of a test file without outcomes, scored but not judged
+	unused    *table.Table // columns that no model sees and that are probed for leaks: the id, names, numbers given to rows
 	leaks     []evaluate.Leak
 	res       *TryResult
 	ladder    *ladder.Result
@@ -361,9 +363,13 @@ func (t *trial) features(all *table.Table, use []int32, info *source.Info, y []f
 			id = id.Take(use)
 		}
 	}
-	t.x = &table.Table{}
+	t.x, t.unused = &table.Table{}, &table.Table{}
+	if id != nil {
+		t.unused.Columns = append(t.unused.Columns, id)
+	}
 	for _, c := range x.Columns {
 		if reason := useless(c); reason.En != "" {
+			t.unused.Columns = append(t.unused.Columns, c)
 			t.note("列 %[1]s：%[2]s，未使用", "column %[1]s: %[3]s, not used", c.Name, reason.Zh, reason.En)
 			continue
 		}

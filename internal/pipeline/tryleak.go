@@ -22,8 +22,14 @@ const fewFeatures = 4
 func (t *trial) probe(ctx context.Context) error {
 	t.Progress(t.Lang.Pick("检查泄漏", "look for leaks"), 0, 0)
 	n := t.trainRows()
-	p := evaluate.LeakProbe{X: t.x.Slice(0, n), Y: t.y, Seed: t.Seed, Threads: t.Threads}
+	p := evaluate.LeakProbe{X: t.x.Slice(0, n), Y: t.y, Ordered: true, Records: true, Seed: t.Seed, Threads: t.Threads}
 	p.Y.Y = t.y.Y[:n]
+	if t.group != nil {
+		p.Group = t.group[:n]
+	}
+	if t.unused != nil && len(t.unused.Columns) > 0 {
+		p.Others = t.unused.Slice(0, n)
+	}
 	for _, l := range t.Learners {
 		if l.Name == "gbdt" || p.Learner == nil {
 			p.Learner = l.Learner
@@ -46,7 +52,7 @@ func (t *trial) probe(ctx context.Context) error {
 	}
 	for _, l := range leaks {
 		switch {
-		case l.Reason == "vanishes" && len(t.x.Columns) <= fewFeatures:
+		case l.Reason == evaluate.LeakVanishes && len(t.x.Columns) <= fewFeatures:
 		case t.y.Task == kequn.Regression && len(t.x.Columns) == 1: // a clean line is no crime
 		default:
 			t.leaks = append(t.leaks, l)
@@ -69,18 +75,18 @@ func (t *trial) weighLeaks(ctx context.Context) error {
 	rung := t.bestRung()
 	together := []string{}
 	for _, l := range t.leaks {
-		if l.Reason != "vanishes" {
+		if l.Reason != evaluate.LeakVanishes && t.x.Column(l.Column) != nil {
 			together = append(together, l.Column)
 		}
 	}
 	var all *float64
 	for _, l := range t.leaks {
-		out := TryLeak{Column: l.Column, Evidence: l.Evidence.In(t.Lang)}
-		var with, without *float64
-		if rung != nil {
-			with = t.skill(rung)
+		out := TryLeak{Column: l.Column, Kind: l.Reason, Evidence: l.Evidence.In(t.Lang)}
+		with, without := l.AUCWith, l.AUCWithout // of what no model here has seen: ids, the order of rows, copies kept together
+		if rung != nil && t.x.Column(l.Column) != nil && l.Reason != evaluate.LeakPerson {
+			with, without = t.skill(rung), nil
 			names, err := together, error(nil)
-			if l.Reason == "vanishes" {
+			if l.Reason == evaluate.LeakVanishes {
 				names = append(slices.Clone(together), l.Column)
 			} else {
 				without = all
@@ -90,7 +96,7 @@ func (t *trial) weighLeaks(ctx context.Context) error {
 					return err
 				}
 			}
-			if l.Reason != "vanishes" {
+			if l.Reason != evaluate.LeakVanishes {
 				all = without
 			}
 		}
@@ -121,13 +127,31 @@ func (t *trial) bestRung() *model.Named {
 	return best
 }
 
-// skill returns the rung's AUC or R².
+// skill returns the rung's AUC, the mean AUC of classes, or R².
 func (t *trial) skill(rung *model.Named) *float64 {
-	if e := t.ladder.Entry(rung.Name); t.y.Task == kequn.Binary {
+	switch e := t.ladder.Entry(rung.Name); t.y.Task {
+	case kequn.Binary:
 		return sound(e.AUC)
-	} else {
+	case kequn.Multiclass:
+		return sound(e.MacroAUC)
+	default:
 		return sound(e.R2)
 	}
+}
+
+// skillOf is the same figure of scores.
+func (t *trial) skillOf(y, score []float64) float64 {
+	switch t.y.Task {
+	case kequn.Binary:
+		return metric.AUC(y, score, nil)
+	case kequn.Multiclass:
+		class := make([]int32, len(y))
+		for i, v := range y {
+			class[i] = int32(v)
+		}
+		return metric.MacroAUC(class, score, len(t.y.Classes), nil)
+	}
+	return metric.R2(y, score, nil)
 }
 
 // without returns the rung's skill without some columns, the mean over rounds. It is nil where no other column is left, where the
@@ -157,12 +181,7 @@ func (t *trial) without(ctx context.Context, rung *model.Named, names []string) 
 		if err != nil {
 			return nil, err
 		}
-		y := t.y.Take(rows).Y
-		v := metric.R2
-		if t.y.Task == kequn.Binary {
-			v = metric.AUC
-		}
-		if skill := v(y, p, nil); finite(skill) {
+		if skill := t.skillOf(t.y.Take(rows).Y, p); finite(skill) {
 			sum += skill
 			rounds++
 		}
