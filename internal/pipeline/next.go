@@ -193,8 +193,8 @@ func (s *Shop) eligibleAt(ctx context.Context, v *view, who *query.Node, cutoffs
 // nextTask says what is learnt from and what is judged on.
 //
 // With a horizon, as for every goal: customers at a few cutoffs, with what came within the horizon after. Without one, the question is
-// what comes with the very next visit, so each customer's own last visits are asked, each at its beginning: those that began
-// before a moment are learnt from, those after are judged on.
+// what comes with the very next visit after a cutoff, whenever that is. Where too few came back after any cutoff, each customer's own
+// last visits are asked, each at its beginning: those that began before a moment are learnt from, those after are judged on.
 func (s *Shop) nextTask(ctx context.Context, v *view, g plan.Goal, ask kequn.Cutoff, h *nextitem.History, names []string, who *query.Node) (t nextitem.Task, judged string, learned []string, err error) {
 	t = nextitem.Task{History: h, Ask: ask}
 	first, _ := v.span()
@@ -207,10 +207,28 @@ func (s *Shop) nextTask(ctx context.Context, v *view, g plan.Goal, ask kequn.Cut
 		if err != nil {
 			return t, "", nil, err
 		}
+		asks := &nextAsks{h: h, v: v, g: g, first: first, customers: sets[0]}
+		if back := asks.spacing(ask, len(last)); back > 0 {
+			t.Judge = asks.at(ask-back, ask)
+			for k := kequn.Instant(3); k >= 1; k-- {
+				if c := ask - (k+1)*back; c > first {
+					t.Learn = append(t.Learn, asks.at(c, ask-back))
+					learned = append(learned, kequn.FormatZone(c, v.zone))
+				}
+				if c := ask - k*back; c > first {
+					t.Final = append(t.Final, asks.at(c, ask))
+				}
+			}
+			// Where few come back after a moment, their visits at other moments teach too; days since the last visit tell them apart.
+			if asks.few(t.Learn) {
+				t.Learn = append(t.Learn, asks.own(ask-back))
+				t.Final = append(t.Final, asks.own(ask))
+			}
+			return t, kequn.FormatZone(ask-back, v.zone), learned, nil
+		}
 		from := last[len(last)*3/5] // two fifths of the customers are judged
 		t.Judge = nextitem.Lesson{Until: from, Queries: h.Visits(from, ask, 1, sets[0], g.Fresh)}
-		t.Learn = []nextitem.Lesson{{Until: from, Own: true, Queries: h.Visits(kequn.NoTime, from, 3, sets[0], g.Fresh)}}
-		t.Final = []nextitem.Lesson{{Until: ask, Own: true, Queries: h.Visits(kequn.NoTime, ask, 3, sets[0], g.Fresh)}}
+		t.Learn, t.Final = []nextitem.Lesson{asks.own(from)}, []nextitem.Lesson{asks.own(ask)}
 		return t, kequn.FormatZone(from, v.zone), []string{}, nil
 	}
 	cuts, ok := ChooseCutoffs(first, ask, g.Gap, g.Within, v.zone)
@@ -238,6 +256,63 @@ func (s *Shop) nextTask(ctx context.Context, v *view, g plan.Goal, ask kequn.Cut
 		}
 	}
 	return t, kequn.FormatZone(cuts.Judge, v.zone), learned, nil
+}
+
+// nextAsks makes lessons of a goal without a horizon.
+type nextAsks struct {
+	h         *nextitem.History
+	v         *view
+	g         plan.Goal
+	first     kequn.Instant
+	customers []bool
+}
+
+// at asks everybody at a cutoff what came with the next visit, as far as that was before to.
+func (a *nextAsks) at(c kequn.Cutoff, to kequn.Instant) nextitem.Lesson {
+	return nextitem.Lesson{Until: c, Queries: a.h.After(c, a.g.Gap.After(c, a.v.zone), to, a.customers, a.g.Fresh)}
+}
+
+// own asks each customer at the beginning of his last visits before a moment.
+func (a *nextAsks) own(until kequn.Instant) nextitem.Lesson {
+	return nextitem.Lesson{Until: until, Own: true, Queries: a.h.Visits(kequn.NoTime, until, 8, a.customers, a.g.Fresh)}
+}
+
+// The numbers of customers judged at a cutoff that are plenty, and that are enough.
+const (
+	plentyNext = 1000
+	enoughNext = 80
+	teachNext  = 3000 // customers × cutoffs that teach a ranker
+)
+
+// spacing returns how long before the asking cutoff the judging one lies: the least part of the history after which plenty of customers, or
+// half of them, had come back; 0 where never enough did.
+func (a *nextAsks) spacing(ask kequn.Cutoff, returning int) kequn.Instant {
+	best, most := kequn.Instant(0), 0
+	for _, part := range []kequn.Instant{64, 32, 16, 8, 5} {
+		back := (ask - a.first) / part
+		if back <= 0 {
+			continue
+		}
+		n := len(a.at(ask-back, ask).Queries)
+		if n >= plentyNext || n >= max(enoughNext, returning/2) {
+			return back
+		}
+		if n > most {
+			best, most = back, n
+		}
+	}
+	if most < enoughNext {
+		return 0
+	}
+	return best
+}
+
+func (a *nextAsks) few(l []nextitem.Lesson) bool {
+	n := 0
+	for _, x := range l {
+		n += len(x.Queries)
+	}
+	return n < teachNext
 }
 
 func (s *Shop) notEnoughVisits(g plan.Goal) error {
@@ -401,6 +476,7 @@ var nextWords = map[string][2]string{ // looked up only
 	"near_short": {"与客户最近的常在一起", "how much it goes with what the customer had last"}, "near_most": {"与最相近的一种有多近", "how near the nearest one is"},
 	"near_place": {"在一起程度的名次", "place by how much it goes with the customer's"}, "follow": {"常跟在客户最近的之后", "how much it follows what the customer had last"},
 	"follow_place": {"跟随程度的名次", "place by how much it follows"}, "popular": {"一直以来的热门程度", "how popular it is"}, "popular_lately": {"近期热门程度", "how popular it is lately"},
+	"company": {"与客户已有的和最近的有多近", "how much it goes with and follows the customer's"}, "company_place": {"按此的名次", "place by how much it goes with and follows the customer's"},
 	"popular_trend": {"热度在升还是在降", "whether it is becoming more popular"}, "repeat_rate": {"大家会不会再要", "how often people have it again"},
 	"visits": {"客户来过几次", "how often the customer came"}, "kinds": {"客户有过几种", "how many kinds the customer had"},
 	"repeats": {"客户重复的比例", "how often the customer repeats"}, "days": {"距客户上次来多少天", "days since the customer came"},

@@ -110,10 +110,13 @@ func (c *curves) mean(i int) float64 {
 	return area
 }
 
-// spell is one customer at one cutoff: after how many days one came, or until when none was seen to come.
+// spell is one customer at one cutoff: after how many days one came, or until when none was seen to come; and how many days were
+// watched, whether one came or not. A stretch that was not watched to its end says nothing: those who came early in it would be
+// seen, those who did not would not.
 type spell struct {
 	days  float64
 	event bool
+	seen  float64
 }
 
 // edgesOf cuts the horizon where equal numbers of the spells ended.
@@ -146,7 +149,7 @@ func overall(y []spell, edges []float64) []float64 {
 		}
 		risk, ended := 0.0, 0.0
 		for _, x := range y {
-			if x.days < from || !x.event && x.days < edges[k] { // seen for a part of the stretch only: left out of it
+			if x.days < from || x.seen < edges[k] {
 				continue
 			}
 			risk++
@@ -198,9 +201,9 @@ func (s *Shop) whenPanel(ctx context.Context, v *view, g plan.Goal, defs []query
 		days := p.Y.Columns[0].Num[i] - float64(from-cutoffs[p.Cutoff[i]])/dayMicro
 		seen := math.Min(horizon, float64(by-from)/dayMicro)
 		if math.IsNaN(days) || days > seen {
-			t.y = append(t.y, spell{math.Max(0, seen), false})
+			t.y = append(t.y, spell{math.Max(0, seen), false, seen})
 		} else {
-			t.y = append(t.y, spell{math.Max(0, days), true})
+			t.y = append(t.y, spell{math.Max(0, days), true, seen})
 		}
 	}
 	return t, nil
@@ -226,20 +229,27 @@ func whenNodes(g plan.Goal, datasets []plan.Dataset) (outcome, gap, since *query
 	return outcome, gap, query.AggOf(agg, query.Number), nil
 }
 
-// whenCutoffs are where hazards are learnt before a moment: spaced by a quarter of the horizon, newest first found, oldest first
-// returned. Spells that reach past the moment are cut there.
+// whenCutoffs are where hazards are learnt before a moment, oldest first: some from which the whole horizon was watched by then, and
+// some later ones, whose spells are cut at the moment. None where the whole horizon was watched from nowhere.
 func whenCutoffs(first kequn.Instant, before kequn.Cutoff, g plan.Goal, v *view) []kequn.Cutoff {
-	quarter := kequn.Span{Exact: g.Within.Duration() / 4}
-	step := kequn.Days(min(30, max(3, int(quarter.Exact/kequn.Day))))
-	var out []kequn.Cutoff
 	begin := kequn.Days(minHistory).After(first, v.zone)
-	if begin >= before {
-		begin = first + (before-first)/3
+	whole := g.Gap.Before(g.Within.Before(before, v.zone), v.zone)
+	if whole < begin {
+		begin = first + (whole-first)/3
 	}
-	for t := g.Gap.Before(step.Before(before, v.zone), v.zone); len(out) < 5 && t >= begin && t > first; t = step.Before(t, v.zone) {
+	if whole <= first {
+		return nil
+	}
+	step := kequn.Days(min(30, max(3, g.Within.Days/4, int(g.Within.Exact/kequn.Day)/4)))
+	out := []kequn.Cutoff{whole}
+	for t := step.Before(whole, v.zone); len(out) < 3 && t >= begin && t > first; t = step.Before(t, v.zone) {
 		out = append(out, t)
 	}
 	slices.Reverse(out)
+	third := kequn.Span{Exact: asDuration((before - whole) / 3)}
+	for t := third.After(whole, v.zone); len(out) < 5 && t < before; t = third.After(t, v.zone) {
+		out = append(out, kequn.Midnight(t, v.zone))
+	}
 	return out
 }
 
@@ -258,7 +268,7 @@ func (s *Shop) whenGoal(ctx context.Context, v *view, g plan.Goal, ask kequn.Cut
 	}
 	if len(learn) == 0 {
 		return nil, nil, kequn.Errorf(kequn.KindNotEnough, g.Name, s.Lang.Pick("历史始于 %s，不足以先学习、再在之后 %s内评判（截止 %s）", "history begins on %s, too late to learn and then judge over %s before %s"),
-			day(first, v), spanWords(g.Within, s.Lang), day(ask, v)).WithHint("%s", s.Lang.Pick("缩短效果期（--within），或加载更多历史", "a shorter horizon (--within), or more history"))
+			day(first, v), spanWords(g.Within, s.Lang), day(ask, v)).WithHint(s.Lang.Pick("效果期最长约 %d 天（--within），或加载更多历史", "a horizon of at most about %d days (--within), or more history"), longestHorizon(first, ask))
 	}
 	defs, err := s.definitions(ctx, v, learn[0])
 	if err != nil {
@@ -333,6 +343,11 @@ func (s *Shop) whenGoal(ctx context.Context, v *view, g plan.Goal, ask kequn.Cut
 	p.Why = s.Lang.Pick(p.WhyZH, p.WhyEN)
 	p.Brief = p.Why
 	return p, times, nil
+}
+
+// longestHorizon is about how many days fit twice, with a little history before.
+func longestHorizon(first kequn.Instant, ask kequn.Cutoff) int {
+	return max(1, int(float64(ask-first)/dayMicro*3/8))
 }
 
 // whenModels reads --models of a "when" goal.
@@ -458,9 +473,9 @@ func (s *Shop) whenTimes(ctx context.Context, v *view, g plan.Goal, defs []query
 			}
 			days := p.Y.Columns[0].Num[i] - float64(from-ask)/dayMicro
 			out.real = append(out.real, days)
-			y := spell{math.Max(0, seen), false}
+			y := spell{math.Max(0, seen), false, seen}
 			if !math.IsNaN(days) {
-				y = spell{math.Max(0, days), true}
+				y = spell{math.Max(0, days), true, seen}
 			}
 			out.study.y = append(out.study.y, y)
 		}

@@ -20,8 +20,7 @@ import (
 //
 //	S(edge k) = Π (1 − h₁)…(1 − hₖ)
 //
-// Spells cut off by the end of what is known give rows for the stretches watched to their end, and no others, so that cutting
-// biases nothing. Reference: Singer, Willett, It's about time: discrete-time survival analysis (1993).
+// Spells give rows for the stretches that were watched to their end, and no others, so that the end of what is known biases nothing. Reference: Singer, Willett, It's about time: discrete-time survival analysis (1993).
 type whenModel struct {
 	edges    []float64
 	horizon  float64
@@ -104,7 +103,7 @@ func (m *whenModel) choose(ctx context.Context, s *Shop, t *whenStudy) error {
 	var rows []int32
 	var y []float64
 	for i, x := range t.y {
-		if x.event || x.days >= middle {
+		if x.seen >= middle {
 			rows = append(rows, int32(i))
 			y = append(y, 0)
 			if x.event && x.days < middle {
@@ -149,7 +148,7 @@ func (m *whenModel) rows(t *whenStudy) []period {
 	for i, s := range t.y {
 		from := 0.0
 		for k, to := range m.edges {
-			if s.days < from || !s.event && s.days < to {
+			if s.days < from || s.seen < to {
 				break
 			}
 			ended := s.event && inStretch(s.days, from, to, k == len(m.edges)-1)
@@ -330,7 +329,7 @@ func (m *whenModel) score(name string, c *curves, t *whenStudy) (WhenScore, []fl
 		}
 		from, seen := 0.0, 0.0
 		for k, to := range m.edges {
-			if !y.event && y.days < to {
+			if y.seen < to {
 				break
 			}
 			alive := 0.0

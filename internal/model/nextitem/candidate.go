@@ -22,6 +22,8 @@ const (
 	nearPlace         // place among the candidates by nearLong
 	followAll         // how much it follows the customer's latest values
 	followRank        // place among the candidates by followAll
+	blend             // near and follow together, each over its most among the candidates
+	blendPlace        // place by that
 	popAll            // share of all visits' values, log
 	popLately         // share lately, log
 	popTrend          // lately over all time, log
@@ -35,7 +37,7 @@ const (
 
 // FactNames are the ranker's columns.
 var FactNames = [nFacts]string{"own_count", "own_share", "own_rank", "own_days", "own_due", "own_recent", "own_lately", "near_long", "near_short", "near_most",
-	"near_place", "follow", "follow_place", "popular", "popular_lately", "popular_trend", "repeat_rate", "visits", "kinds", "repeats", "days"}
+	"near_place", "follow", "follow_place", "company", "company_place", "popular", "popular_lately", "popular_trend", "repeat_rate", "visits", "kinds", "repeats", "days"}
 
 // How many candidates each source gives, and how far it looks back.
 const (
@@ -220,6 +222,15 @@ func (p *pool) facts(s *stats, at kequn.Instant, bin, visits, again int, last ke
 			f[whoDays] = float32(float64(at-last) / dayMicros)
 		}
 	}
+	mostNear, mostFollow := float32(1e-12), float32(1e-12)
+	for k := range p.code {
+		mostNear, mostFollow = max(mostNear, p.fact[k*nFacts+nearLong]), max(mostFollow, p.fact[k*nFacts+followAll])
+	}
+	for k := range p.code {
+		f := p.fact[k*nFacts : (k+1)*nFacts]
+		f[blend] = f[nearLong]/mostNear + f[followAll]/mostFollow
+	}
+	p.ranks(blend, blendPlace)
 	p.ranks(nearLong, nearPlace)
 	p.ranks(followAll, followRank)
 }

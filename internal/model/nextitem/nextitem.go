@@ -96,6 +96,22 @@ func (h *History) Within(at, from, to kequn.Instant, customers []bool, fresh boo
 	return out
 }
 
+// After returns a query for each customer with a row before the moment and a visit in [from, to): what came with the first such visit.
+func (h *History) After(at, from, to kequn.Instant, customers []bool, fresh bool) []Query {
+	var out []Query
+	for c := range int32(h.NCustomers()) {
+		if customers != nil && !customers[c] {
+			continue
+		}
+		if lo, hi := h.before(c, at); lo < hi {
+			if q := (Query{Customer: c, At: at, Relevant: h.Next(c, at, from, to, false, fresh)}); len(q.Relevant) > 0 {
+				out = append(out, q)
+			}
+		}
+	}
+	return out
+}
+
 // Visits returns queries for the last visits of each customer in [from, to), at most so many, that have a visit before them: what came
 // with the visit, asked at its beginning.
 func (h *History) Visits(from, to kequn.Instant, most int, customers []bool, fresh bool) []Query {

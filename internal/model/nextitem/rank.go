@@ -30,10 +30,6 @@ func (p *pool) scores(name string, learnt model.Model) ([]float64, error) {
 		return learnt.Predict(asTable(p.fact, n))
 	}
 	out := make([]float64, n)
-	mostNear, mostFollow := 1e-12, 1e-12
-	for k := range n {
-		mostNear, mostFollow = math.Max(mostNear, float64(p.fact[k*nFacts+nearLong])), math.Max(mostFollow, float64(p.fact[k*nFacts+followAll]))
-	}
 	for k := range n {
 		f := p.fact[k*nFacts : (k+1)*nFacts]
 		popular := float64(f[popLately]) + 1e-3*float64(f[popAll])
@@ -53,7 +49,7 @@ func (p *pool) scores(name string, learnt model.Model) ([]float64, error) {
 				out[k] += 1 / (1 + rank)
 			}
 		case Cooccur:
-			out[k] = float64(f[nearLong])/mostNear + float64(f[followAll])/mostFollow + 1e-6*popular
+			out[k] = float64(f[blend]) + 1e-6*popular
 		}
 	}
 	return out, nil
