@@ -36,11 +36,12 @@ type buffer struct {
 	text  []byte    // scratch
 }
 
-// codeMap remembers what the codes of a source's dictionary are here. Sources keep one dictionary for a whole file, or
-// make one for each batch; both are quick.
+// codeMap remembers what the codes of a source's dictionary are here. Sources keep one dictionary for a whole file, make
+// one for each batch, or empty one and use it again; all are quick.
 type codeMap struct {
-	of *table.Dict
-	to []int32 // code here + 1, 0 when not met yet
+	of    *table.Dict
+	round uint32  // of the dictionary
+	to    []int32 // code here + 1, 0 when not met yet
 }
 
 func newBuffer(l *layout, keys *vault.Keyring, known bool, first int64) *buffer {
@@ -295,8 +296,8 @@ func appendPlain(text []byte, c *table.Column, r int) []byte {
 // addMapped adds texts by way of the code map, changed by f if there is one.
 func (b *buffer) addMapped(to, from *table.Column, rows []int32, slot int, f func([]byte) []byte) {
 	m := &b.codes[slot]
-	if m.of != from.Dict {
-		m.of, m.to = from.Dict, m.to[:0]
+	if m.of != from.Dict || m.round != from.Dict.Round() {
+		m.of, m.round, m.to = from.Dict, from.Dict.Round(), m.to[:0]
 	}
 	if n := from.Dict.Len() - len(m.to); n > 0 {
 		m.to = append(m.to, make([]int32, n)...)

@@ -14,6 +14,7 @@ type Dict struct {
 	data  []byte
 	end   []int // end of text i in data
 	slots []slot
+	round uint32 // how often it was emptied
 }
 
 type slot struct {
@@ -122,7 +123,11 @@ func (d *Dict) grow() {
 func (d *Dict) Reset() {
 	d.data, d.end = d.data[:0], d.end[:0]
 	clear(d.slots)
+	d.round++
 }
+
+// Round tells how often the dictionary was emptied: what somebody remembers of its codes holds within one round only.
+func (d *Dict) Round() uint32 { return d.round }
 
 // Data returns all texts one after the other in one block, which the caller must not change.
 func (d *Dict) Data() []byte { return d.data }
