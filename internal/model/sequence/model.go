@@ -10,7 +10,6 @@ import (
 	"io"
 
 	"kequn"
-	"kequn/internal/kernel"
 	"kequn/internal/net"
 )
 
@@ -68,40 +67,13 @@ func (m *Model) window(s *Streams, i int) (lo, hi int64) {
 // Embed returns a row of Width numbers for each customer: what the model knows of him from his newest events. It is the same for any
 // number of threads and beside any other customers. A customer without events has zeros.
 func (m *Model) Embed(ctx context.Context, s *Streams, threads int) ([]float32, error) {
-	if len(s.Fields) != len(m.Schema.Fields) || len(s.Numbers) != len(m.Schema.Numbers) {
-		return nil, kequn.Errorf(kequn.KindInternal, "", "streams of another schema")
-	}
 	out := make([]float32, s.Len()*m.Width())
-	var groups []int // customers at which a group begins
-	for i, tokens := 0, 0; i < s.Len(); i++ {
-		lo, hi := m.window(s, i)
-		if tokens == 0 || tokens+int(hi-lo) > embedTokens {
-			groups, tokens = append(groups, i), 0
-		}
-		tokens += int(hi-lo) + 1
-	}
-	groups = append(groups, s.Len())
-	nets := make([]*network, kernel.Threads(threads))
-	batches := make([]batch, kernel.Threads(threads))
-	kernel.Workers(len(groups)-1, threads, 1, func(w, g, _, _ int) {
-		if ctx.Err() != nil {
-			return
-		}
-		if nets[w] == nil {
-			nets[w] = m.net.share()
-		}
-		b := &batches[w]
-		b.clear(len(s.Fields), len(s.Numbers))
-		for i := groups[g]; i < groups[g+1]; i++ {
-			lo, hi := m.window(s, i)
-			b.add(s, lo, hi)
-		}
-		h := nets[w].forward(net.Pass{}, b)
-		for k, i := 0, groups[g]; i < groups[g+1]; i, k = i+1, k+1 {
-			pool(out[i*m.Width():][:m.Width()], h, int(b.start[k]), int(b.start[k+1]))
+	err := m.each(ctx, s, threads, func(_ *network, h net.Matrix, b *batch, from, to int) {
+		for k := range to - from {
+			pool(out[(from+k)*m.Width():][:m.Width()], h, int(b.start[k]), int(b.start[k+1]))
 		}
 	})
-	return out, ctx.Err()
+	return out, err
 }
 
 // A sequence file is

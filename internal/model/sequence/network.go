@@ -51,9 +51,9 @@ type network struct {
 	guess   []int        // the fields guessed
 	heads   []*net.Dense // one a guess
 
-	input, hidden net.Matrix
-	buffer        []float32
-	codes         [][]int32
+	input  net.Matrix
+	buffer []float32
+	codes  [][]int32
 }
 
 // fieldDim is the length of a field's vectors: long enough to tell its levels apart.
@@ -168,6 +168,12 @@ func (b *batch) tokens() int { return int(b.start[len(b.start)-1]) }
 
 // forward returns the hidden numbers of each token.
 func (n *network) forward(p net.Pass, b *batch) net.Matrix {
+	n.fill(p, b)
+	return n.run(p, n.input, b.start)
+}
+
+// fill lays out the batch's input: the vectors of its codes, then its numbers.
+func (n *network) fill(p net.Pass, b *batch) {
 	rows := b.tokens()
 	if cap(n.buffer) < rows*n.width {
 		n.buffer = make([]float32, rows*n.width)
@@ -188,9 +194,12 @@ func (n *network) forward(p net.Pass, b *batch) net.Matrix {
 			}
 		})
 	}
-	p.Start = b.start
-	n.hidden = n.body.Forward(p, n.drop.Forward(p, n.in.Forward(p, n.input)))
-	return n.hidden
+}
+
+// run passes an input through the network.
+func (n *network) run(p net.Pass, input net.Matrix, start []int32) net.Matrix {
+	p.Start = start
+	return n.body.Forward(p, n.drop.Forward(p, n.in.Forward(p, input)))
 }
 
 // show writes a number and its waves.

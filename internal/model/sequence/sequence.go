@@ -167,7 +167,7 @@ func (s *Streams) Bytes() int64 {
 
 // Append adds the customers of another part.
 func (s *Streams) Append(o *Streams) {
-	if s.Start == nil {
+	if s.Fields == nil && s.Numbers == nil {
 		s.Start, s.Fields, s.Numbers = []int64{0}, make([][]uint16, len(o.Fields)), make([][]float32, len(o.Numbers))
 	}
 	base := int64(len(s.Time))
