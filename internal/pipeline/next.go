@@ -131,7 +131,7 @@ func (s *Shop) nextGoal(ctx context.Context, v *view, g plan.Goal, ask kequn.Cut
 	}
 	task.NValues = rows.values.Len()
 	fit, err := nextitem.Learn(ctx, task, nextitem.Options{Top: g.Top, Fresh: g.Fresh, Orders: orders, Simple: f.Prefer == "simple",
-		Learner: s.named("gbdt"), Few: s.named("linear"), Seed: s.Seed, Threads: s.Threads,
+		Learner: s.named("gbdt-careful"), Few: s.named("linear"), Seed: s.Seed, Threads: s.Threads,
 		Progress: func(done, of int) { s.Progress(s.Lang.Pick("模型 ", "models of ")+g.Name, int64(done), int64(of)) }})
 	if few := (nextitem.ErrFew{}); errors.As(err, &few) {
 		return nil, nil, kequn.Errorf(kequn.KindNotEnough, g.Name, s.Lang.Pick("可供评判的客户只有 %d 位（之前有过记录、之后又有新值），至少需要 %d 位", "only %d customers to judge on, with something before and something that came next; at least %d are needed"), few.Queries, few.Want).

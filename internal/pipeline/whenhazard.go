@@ -77,7 +77,7 @@ func (s *Shop) teachWhen(ctx context.Context, g plan.Goal, t *whenStudy, horizon
 			y[i] = 1
 		}
 	}
-	for _, way := range []struct{ name, learner string }{{whenLinear, "linear"}, {whenTrees, "gbdt"}} {
+	for _, way := range []struct{ name, learner string }{{whenLinear, "linear"}, {whenTrees, "gbdt-careful"}} {
 		l := s.named(way.learner)
 		if !slices.Contains(names, way.name) || l == nil {
 			continue
