@@ -34,6 +34,7 @@ type app struct {
 
 	ctx  context.Context
 	bars *progress
+	exit int // of a command that answered, but found what must not pass
 }
 
 // run executes the program and returns its exit code.
@@ -50,7 +51,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	err := a.execute(root)
 	a.closeProgress()
 	if err == nil {
-		return 0
+		return a.exit
 	}
 	a.report(err)
 	return kequn.ExitCode(err)

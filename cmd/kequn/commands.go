@@ -27,7 +27,7 @@ func (a *app) addCommands(root *cobra.Command) {
 			root.AddCommand(c)
 		}
 	}
-	add("begin", a.demoCommand(), a.loadCommand(), a.readyCommand(), a.runCommand(), a.tryCommand(), a.modelCommand())
+	add("begin", a.demoCommand(), a.loadCommand(), a.readyCommand(), a.checkCommand(), a.runCommand(), a.tryCommand(), a.modelCommand())
 	add("know", a.featuresCommand(), a.segmentCommand(), a.predictCommand(), a.backtestCommand(), a.audienceCommand(), a.whyCommand(), a.reportCommand(), a.rejectsCommand())
 	add("act", a.decideCommand(), a.activateCommand(), a.measureCommand(), a.advanceCommand())
 	add("keep", a.verifyCommand(), a.keyCommand())

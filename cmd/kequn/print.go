@@ -39,6 +39,7 @@ func (a *app) printLoad(w io.Writer, r *pipeline.LoadResult) {
 			fmt.Fprintf(w, "%s: %s\n", d.Name, n)
 		}
 	}
+	a.printQuality(w, r.Quality)
 	fmt.Fprintln(w, a.say("各列的含义写在 kequn.yaml，可修改；下一步：kequn ready", "what each column is stands in kequn.yaml, where you can change it; next: kequn ready"))
 }
 
@@ -83,6 +84,7 @@ func (a *app) printRun(w io.Writer, r *pipeline.RunResult) {
 			fmt.Fprintf(w, "%s: %s\n", s.Name, s.Note)
 		}
 	}
+	a.printQuality(w, r.Quality)
 	if !r.Changed {
 		fmt.Fprintln(w, a.say("没有变化，无需重做。", "nothing has changed: nothing was done again."))
 	}

@@ -37,7 +37,8 @@ func (f LoadFlags) says() bool { return f.overrides() != source.Overrides{As: ke
 
 // LoadResult is what became of the files.
 type LoadResult struct {
-	Datasets []LoadedFile `json:"datasets"`
+	Datasets []LoadedFile  `json:"datasets"`
+	Quality  *QualityBrief `json:"quality,omitempty"` // where the new rows are held back
 }
 
 // LoadedFile is what became of the rows of one file: Read = Kept + Rejected + Duplicate.
@@ -164,12 +165,23 @@ func (s *Shop) load(ctx context.Context, f LoadFlags) (*LoadResult, error) {
 	if err := rejects.commit(tx); err != nil {
 		return nil, err
 	}
+	was, err := s.ws.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	gated := s.gated(was, res)
+	if len(gated) > 0 && was.Serving() == 0 && len(was.Datasets()) > 0 {
+		tx.Serve(was.Seq()) // until they are checked
+	}
 	before := s.text
 	if err := s.writePlan(edit); err != nil {
 		return nil, err
 	}
 	if err := tx.Commit(); err != nil {
 		return nil, errors.Join(err, s.restorePlan(before))
+	}
+	if len(gated) > 0 {
+		return res, s.gate(ctx, was, gated, res)
 	}
 	return res, nil
 }

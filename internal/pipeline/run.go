@@ -24,6 +24,8 @@ type RunResult struct {
 	Steps   []RunStep `json:"steps"`
 	Changed bool      `json:"changed"` // anything was made anew
 	Report  string    `json:"report,omitempty"`
+
+	Quality *QualityBrief `json:"quality"`
 }
 
 // RunStep is one step of a run.
@@ -48,16 +50,21 @@ func (s *Shop) Run(ctx context.Context, f RunFlags) (*RunResult, error) {
 	if f.Engine != "" && f.Engine != "local" {
 		return nil, kequn.Errorf(kequn.KindUsage, "--engine", "there is no engine %q", f.Engine).WithHint("local")
 	}
-	v, err := s.look()
-	if err != nil {
-		return nil, err
-	}
-	cutoff, err := v.cutoff(f.Cutoff)
-	if err != nil {
-		return nil, err
-	}
-	res := &RunResult{Cutoff: kequn.FormatZone(cutoff, v.zone), Steps: []RunStep{}}
-	err = s.locked(ctx, "run", func() error {
+	res := &RunResult{Steps: []RunStep{}}
+	err := s.locked(ctx, "run", func() error {
+		var err error
+		if res.Quality, err = s.checkBefore(ctx); err != nil {
+			return err
+		}
+		v, err := s.look()
+		if err != nil {
+			return err
+		}
+		cutoff, err := v.cutoff(f.Cutoff)
+		if err != nil {
+			return err
+		}
+		res.Cutoff = kequn.FormatZone(cutoff, v.zone)
 		for _, p := range s.Plan.Segments {
 			if err := s.step(ctx, res, v, "segment."+p.Name, p, cutoff, func() error {
 				_, err := s.makeSegments(ctx, p, cutoff)

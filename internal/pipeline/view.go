@@ -25,12 +25,24 @@ type view struct {
 	zone     *time.Location
 }
 
-// look opens a view of the newest state. A workspace without rows is a not-enough error.
+// look opens a view of the newest state, with the newest data that broke no rule that stops. A workspace without rows is a
+// not-enough error.
 func (s *Shop) look() (*view, error) {
 	snap, err := s.ws.Snapshot()
 	if err != nil {
 		return nil, err
 	}
+	if err := s.blocked(snap); err != nil {
+		return nil, err
+	}
+	if snap, err = snap.Served(); err != nil {
+		return nil, err
+	}
+	return s.viewOf(snap)
+}
+
+// viewOf opens a view of a state.
+func (s *Shop) viewOf(snap *store.Snapshot) (*view, error) {
 	v := &view{snap: snap, zone: s.Plan.Location()}
 	v.datasets = snapshotData{snap}.Datasets()
 	if len(v.datasets) == 0 {

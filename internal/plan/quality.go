@@ -51,3 +51,39 @@ func (p *Plan) checkQuality(q Quality) error {
 	}
 	return share(at+": share", q.Share)
 }
+
+// PutQuality adds or replaces a rule about the data.
+func (e *Edit) PutQuality(q Quality) {
+	f := []string{"dataset: " + scalar(q.Dataset)}
+	add := func(name, v string) {
+		if v != "" {
+			f = append(f, name+": "+scalar(v))
+		}
+	}
+	add("column", q.Column)
+	add("check", q.Check)
+	add("level", q.Level)
+	for _, x := range []struct {
+		name string
+		v    *float64
+	}{{"min", q.Min}, {"max", q.Max}} {
+		if x.v != nil {
+			f = append(f, x.name+": "+number(*x.v))
+		}
+	}
+	if len(q.Values) > 0 {
+		words := make([]string, len(q.Values))
+		for i, v := range q.Values {
+			words[i] = quoted(v)
+		}
+		f = append(f, "values: ["+strings.Join(words, ", ")+"]")
+	}
+	add("other", q.Other)
+	if q.Pattern != "" {
+		f = append(f, "pattern: "+quoted(q.Pattern))
+	}
+	if q.Share != 0 {
+		f = append(f, "share: "+number(q.Share))
+	}
+	e.put("quality", q.Name, "  "+scalar(q.Name)+": {"+strings.Join(f, ", ")+"}\n")
+}

@@ -105,6 +105,9 @@ func (w *Workspace) Collect(ctx context.Context, oldest int64) (int, error) {
 	}
 	defer t.Abort()
 	oldest = min(oldest, t.next.Seq)
+	if t.next.Serving > 0 {
+		oldest = min(oldest, t.next.Serving) // it still answers
+	}
 	if oldest <= max(1, t.next.Oldest) {
 		n, err := w.removeOrphans()
 		return n, diskError(err)

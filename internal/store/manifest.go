@@ -27,7 +27,8 @@ type manifest struct {
 	At        time.Time `json:"at"`
 	Program   string    `json:"program"`
 	Note      string    `json:"note,omitempty"`
-	Oldest    int64     `json:"oldest,omitempty"` // manifests before it were collected
+	Oldest    int64     `json:"oldest,omitempty"`  // manifests before it were collected
+	Serving   int64     `json:"serving,omitempty"` // the manifest whose datasets answer in place of these, which broke a rule
 
 	Datasets []*dataset `json:"datasets,omitempty"`
 	Tables   []*dataset `json:"tables,omitempty"` // derived: segments, scores …
@@ -103,6 +104,7 @@ type File struct {
 	Kept      int64         `json:"kept"`
 	Duplicate int64         `json:"duplicate"`
 	Rejected  int64         `json:"rejected"`
+	First     int64         `json:"first,omitempty"`  // sequence number of its first row
 	Cursor    string        `json:"cursor,omitempty"` // of a database: column=value of the newest row, after which the next load begins
 }
 

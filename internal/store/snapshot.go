@@ -43,6 +43,7 @@ type Snapshot struct {
 	mu     sync.Mutex
 	cache  partCache
 	people map[string]*vault.People // opened last
+	served *Snapshot                // opened before
 }
 
 // Snapshot returns the newest state.
