@@ -36,6 +36,8 @@ const (
 	LifeO Op = "life"  // Life: Text
 	Now   Op = "now"   // the cutoff: Time
 
+	GroupOp Op = "group" // Group: Number
+
 	And Op = "and"
 	Or  Op = "or"
 	Not Op = "not"
@@ -103,6 +105,7 @@ type Node struct {
 	Agg     *Agg       `json:"agg,omitempty"`
 	Seq     *Sequence  `json:"seq,omitempty"`
 	Life    *Lifecycle `json:"life,omitempty"`
+	Group   *Group     `json:"group,omitempty"`
 }
 
 // Value is a literal.
@@ -256,6 +259,22 @@ type Lifecycle struct {
 	Period  kequn.Span `json:"period"`
 }
 
+// Group folds a value over the customers who have the same key as the customer at hand: a household, a company, a shop.
+//
+// All of it is as of the cutoff: Key and Of look back only, are evaluated for each member at the same cutoff by the same
+// rules of known-at, and members are known at it. Missing where the customer has no key. Members whose value is missing are
+// passed over, except by Count; where there is none left, Sum is 0 and Mean, MinOf and MaxOf are missing. Outcomes cannot
+// look at groups, and groups cannot stand within groups: a person's own outcome never enters anybody's feature.
+type Group struct {
+	Key    *Node `json:"key"`              // Text
+	Fn     Fn    `json:"fn"`               // Count, Sum, Mean, MinOf or MaxOf
+	Of     *Node `json:"of,omitempty"`     // Number; nil for Count
+	Others bool  `json:"others,omitempty"` // without the customer at hand
+}
+
+// GroupOf returns a group's value.
+func GroupOf(g Group) *Node { return &Node{Op: GroupOp, Type: Number, Group: &g} }
+
 // The states of a lifecycle.
 const (
 	LifeFirst   = "first"
@@ -311,6 +330,10 @@ func (n *Node) Walk(f func(*Node)) {
 	}
 	if n.Life != nil {
 		n.Life.Where.Walk(f)
+	}
+	if n.Group != nil {
+		n.Group.Key.Walk(f)
+		n.Group.Of.Walk(f)
 	}
 	if n.Seq != nil {
 		for _, s := range n.Seq.Steps {

@@ -34,6 +34,79 @@ func (w *World) InPopulation(c *Customer) bool {
 	return false
 }
 
+// Known tells whether a customer is known at the cutoff at all: has a row of a dataset with event times, or of a dataset of
+// customers, that counts then.
+func (w *World) Known(c *Customer) bool {
+	for _, d := range w.Datasets {
+		if d.Role.HasTime() && len(w.rows(query.Window{}, d.Name, nil, c)) > 0 {
+			return true
+		}
+		if d.Role != kequn.Customers {
+			continue
+		}
+		var newest *Row
+		for i := range c.Rows[d.Name] {
+			row := &c.Rows[d.Name][i]
+			if w.AnyTime && !row.Gone {
+				return true
+			}
+			if row.Known < w.Cutoff && (newest == nil || row.Known >= newest.Known) {
+				newest = row
+			}
+		}
+		if newest != nil && !newest.Gone {
+			return true
+		}
+	}
+	return false
+}
+
+// group folds a value over the customers with the same key.
+func (w *World) group(g *query.Group, c *Customer) *query.Value {
+	key := w.Eval(g.Key, c)
+	if key == nil {
+		return nil
+	}
+	members := 0
+	var values []float64
+	for i := range w.Everybody {
+		m := &w.Everybody[i]
+		if g.Others && m.ID == c.ID || !w.Known(m) {
+			continue
+		}
+		if k := w.Eval(g.Key, m); k == nil || k.Text != key.Text {
+			continue
+		}
+		members++
+		if g.Of != nil {
+			switch v := w.Eval(g.Of, m); {
+			case v == nil:
+			case v.Type == query.Bool:
+				values = append(values, asCount(v.Bool).Num)
+			default:
+				values = append(values, v.Num)
+			}
+		}
+	}
+	total := 0.0
+	for _, v := range values {
+		total += v
+	}
+	switch {
+	case g.Fn == query.Count:
+		return numberValue(float64(members))
+	case g.Fn == query.Sum:
+		return numberValue(total)
+	case len(values) == 0:
+		return nil
+	case g.Fn == query.Mean:
+		return numberValue(total / float64(len(values)))
+	case g.Fn == query.MinOf:
+		return numberValue(slices.Min(values))
+	}
+	return numberValue(slices.Max(values))
+}
+
 // here is the row at hand inside where.
 type here struct {
 	dataset string
@@ -57,6 +130,8 @@ func (w *World) eval(n *query.Node, c *Customer, at *here) *query.Value {
 		return boolValue(w.sequence(n.Seq, c))
 	case query.LifeO:
 		return textValue(w.lifecycle(n.Life, c))
+	case query.GroupOp:
+		return w.group(n.Group, c)
 	case query.If:
 		if w.eval(n.Args[0], c, at).Bool {
 			return w.eval(n.Args[1], c, at)

@@ -55,6 +55,7 @@ func init() { // the readers call back into the table
 		"feature":      {1, 1, `feature("orders_30d")`, true, (*checker).featureByName},
 		"lifecycle":    {2, 2, `lifecycle("orders", "30d")`, true, (*checker).lifecycle},
 	}
+	groupFunctions(func(name string, f function) { functions[name] = f })
 }
 
 func numeric(op query.Op) func(*checker, ast.Expr, []ast.Expr) (*query.Node, error) {

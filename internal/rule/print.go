@@ -115,6 +115,8 @@ func (p *printer) value(n *query.Node, least int) {
 		p.aggregate(n.Agg)
 	case query.SeqOp:
 		p.sequence(n.Seq)
+	case query.GroupOp:
+		p.group(n.Group)
 	case query.LifeO:
 		p.b.WriteString("lifecycle(")
 		p.rows(n.Life.Dataset, n.Life.Where)

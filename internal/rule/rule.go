@@ -37,6 +37,11 @@
 // is o.product_id.department. A name is the file's column name first, a role's name (amount, item, time …) where no
 // column has it.
 //
+//	group_sum(household_id, orders.count())  others_mean(household_id, orders.last("90d").sum("amount"))   …_count …_min …_max
+//
+// are folds over the customers who have the same key at the cutoff, with or without the customer at hand; any text is a key.
+// All members are looked at as of the same cutoff, so no rule sees what anybody will do.
+//
 //	sequence("view", "cart").gap("24h").without("order").same("item").last("30d").exists()
 //	lifecycle("orders", "30d") == "stopped"      first regular back stopped dormant never
 //	score("churn") > 0.6   percentile("churn") >= 0.9   segment("rfm") == "champions"

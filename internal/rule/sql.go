@@ -18,7 +18,7 @@ import (
 //
 // Statements are for showing; engines that run SQL print their own.
 func SQL(n *query.Node, c Catalogue, cutoff kequn.Cutoff) string {
-	p := &sqlPrinter{datasets: c.Datasets, cutoff: cutoff, zone: c.Zone}
+	p := &sqlPrinter{datasets: c.Datasets, cutoff: cutoff, zone: c.Zone, person: "p"}
 	if p.zone == nil {
 		p.zone = time.UTC
 	}
@@ -57,6 +57,7 @@ type sqlPrinter struct {
 	zone     *time.Location
 	row      *plan.Dataset // inside where
 	alias    string
+	person   string // whose rows are meant: p, or q of a group's members
 }
 
 func sqlName(s string) string {
@@ -171,6 +172,8 @@ func (p *sqlPrinter) value(n *query.Node) string {
 		return p.column(p.row, p.alias, n.Name)
 	case query.AggOp:
 		return p.aggregate(n.Agg)
+	case query.GroupOp:
+		return p.group(n.Group)
 	case query.LifeO:
 		return p.lifecycle(n.Life)
 	case query.If:
@@ -224,10 +227,10 @@ func (p *sqlPrinter) local(x string) string {
 
 func (p *sqlPrinter) attribute(n *query.Node) string {
 	if n.Dataset == "" {
-		return "p._customer"
+		return p.person + "._customer"
 	}
 	d := p.dataset(n.Dataset)
-	return "(SELECT " + p.column(d, "a", n.Name) + " FROM " + sqlName(n.Dataset) + " a WHERE a._customer = p._customer" + p.asOf(d, "a") + ")"
+	return "(SELECT " + p.column(d, "a", n.Name) + " FROM " + sqlName(n.Dataset) + " a WHERE a._customer = " + p.person + "._customer" + p.asOf(d, "a") + ")"
 }
 
 // asOf prints what picks the row known newest before the cutoff, of a dataset that says when its rows were known.
@@ -284,7 +287,7 @@ func (p *sqlPrinter) conditions(d *plan.Dataset, w query.Window, alias string, w
 
 // from prints FROM and WHERE for the rows of the customer at hand.
 func (p *sqlPrinter) from(d *plan.Dataset, w query.Window, alias string, where *query.Node, more ...string) string {
-	conditions := append([]string{alias + "._customer = p._customer"}, p.conditions(d, w, alias, where)...)
+	conditions := append([]string{alias + "._customer = " + p.person + "._customer"}, p.conditions(d, w, alias, where)...)
 	return " FROM " + sqlName(d.Name) + " " + alias + " WHERE " + strings.Join(append(conditions, more...), " AND ")
 }
 
@@ -468,7 +471,7 @@ func (p *sqlPrinter) sequence(s *query.Sequence) string {
 	for i, step := range s.Steps {
 		d, alias := p.dataset(step.Dataset), "s"+strconv.Itoa(i+1)
 		from = append(from, sqlName(step.Dataset)+" "+alias)
-		conditions = append(conditions, alias+"._customer = p._customer")
+		conditions = append(conditions, alias+"._customer = "+p.person+"._customer")
 		conditions = append(conditions, p.conditions(d, s.Window, alias, step.Where)...)
 		if s.Same != "" {
 			if x := p.column(d, alias, s.Same); i == 0 {
@@ -490,7 +493,7 @@ func (p *sqlPrinter) sequence(s *query.Sequence) string {
 	for _, step := range s.Without {
 		d := p.dataset(step.Dataset)
 		between := append(p.conditions(d, s.Window, "x", step.Where), p.later(step.Dataset, "x", first, "s1"), p.later(last, "s"+strconv.Itoa(len(s.Steps)), step.Dataset, "x"))
-		conditions = append(conditions, "NOT EXISTS (SELECT 1 FROM "+sqlName(step.Dataset)+" x WHERE x._customer = p._customer AND "+strings.Join(between, " AND ")+")")
+		conditions = append(conditions, "NOT EXISTS (SELECT 1 FROM "+sqlName(step.Dataset)+" x WHERE x._customer = "+p.person+"._customer AND "+strings.Join(between, " AND ")+")")
 	}
 	return "EXISTS (SELECT 1 FROM " + strings.Join(from, ", ") + " WHERE " + strings.Join(conditions, " AND ") + ")"
 }

@@ -113,6 +113,9 @@ func TestSQLElsewhere(t *testing.T) {
 		cw.Flush()
 		f.Close()
 	}
+	for _, c := range people {
+		w.Everybody = append(w.Everybody, *c)
+	}
 	cat := shop()
 	var out []map[string]any
 	texts := []string{}
@@ -126,7 +129,9 @@ func TestSQLElsewhere(t *testing.T) {
 		"orders.gap_last()", "orders.gap_recent()", "orders.gap_max()", "events.session_minutes()", "events.session_longest()", `events.sessions_with(e, e.type == "cart")`, `events.sessions_ending(e, e.type == "cart")`,
 		"events.hour_entropy()", "orders.weekday_entropy()", "orders.month_turn()", "orders.same_month()", "orders.same_quarter()", `orders.last("60d").fresh("channel")`, `orders.fresh("channel")`,
 		`orders.order_mean("amount")`, `orders.order_sd("amount")`, `orders.order_max("amount")`, `orders.order_last("amount")`, `orders.order_slope("amount")`, "orders.order_single()", `orders.order_distinct("channel")`,
-		`events.answered(orders.where(o, o.channel == "web"), "20d")`, `events.last("60d").unanswered(orders, "12h")`, `events.unanswered(orders, "9d")`} {
+		`events.answered(orders.where(o, o.channel == "web"), "20d")`, `events.last("60d").unanswered(orders, "12h")`, `events.unanswered(orders, "9d")`,
+		"group_count(city)", "others_count(district_id)", `others_mean(city, orders.last("60d").sum("amount"))`, "group_sum(district_id, orders.count())", "others_max(city, events.days_since_last())",
+		`others_min(orders.mode("channel"), age(birth_date))`} {
 		n, err := CompileValue(e, cat)
 		if err != nil {
 			t.Fatal(err)

@@ -140,6 +140,8 @@ func (w words) value(n *query.Node) string {
 			return w.pick("编号", "id")
 		}
 		return n.Name
+	case query.GroupOp:
+		return w.group(n.Group)
 	case query.LifeO:
 		period := w.span(n.Life.Period)
 		rows := w.rows(n.Life.Dataset, n.Life.Where)

@@ -22,6 +22,9 @@ type World struct {
 	// KnownBy hides from windows ahead what was known at it or later; NoTime or 0 hides nothing.
 	KnownBy kequn.Instant
 
+	// Everybody is the customers whose groups may be asked about.
+	Everybody []Customer
+
 	// AnyTime lets attributes be used at cutoffs before they were known.
 	AnyTime bool
 }

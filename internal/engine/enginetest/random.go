@@ -256,6 +256,22 @@ type definitions struct {
 	t     *rapid.T
 	ahead bool // an outcome's windows may lie after the cutoff
 	row   string
+
+	member bool // of a group: groups do not stand within groups
+}
+
+// group draws a fold over a customer's group.
+func (d *definitions) group() *query.Node {
+	in := &definitions{t: d.t, member: true}
+	g := query.Group{Key: query.AttrOf("customers", choose(d, "key", textColumns["customers"]...), query.Text), Fn: choose(d, "roll-up", query.Count, query.Sum, query.Mean, query.MinOf, query.MaxOf),
+		Others: d.pick("others", 2) == 0}
+	if d.pick("odd key", 4) == 0 {
+		g.Key = in.text(1)
+	}
+	if g.Fn != query.Count {
+		g.Of = in.number(1)
+	}
+	return query.GroupOf(g)
 }
 
 func (d *definitions) pick(label string, n int) int { return rapid.IntRange(0, n-1).Draw(d.t, label) }
@@ -352,7 +368,12 @@ func (d *definitions) number(depth int) *query.Node {
 		if d.row != "" {
 			return query.FieldOf(choose(d, "field", numberColumns[d.row]...), query.Number)
 		}
-		switch d.pick("number leaf", 9) {
+		switch d.pick("number leaf", 10) {
+		case 9:
+			if d.member || d.ahead {
+				break
+			}
+			return d.group()
 		case 6:
 			return query.AggOf(*d.agg(choose(d, "fn", query.GapRecent, query.SessionMinutes, query.SessionLongest, query.HourEntropy, query.WeekdayEntropy, query.MonthTurn,
 				query.SameMonth, query.SameQuarter, query.OrderSingle)), query.Number)

@@ -21,7 +21,8 @@ func compileAll(ctx context.Context, d engine.Data, r engine.Request, extra ...*
 	}
 	groups := whole.groups()
 	if len(groups) == 1 {
-		return []*pass{whole}, nil
+		out := []*pass{whole}
+		return out, rollUp(ctx, d, r, out)
 	}
 	out := make([]*pass, len(groups))
 	for i, g := range groups {
@@ -35,7 +36,7 @@ func compileAll(ctx context.Context, d engine.Data, r engine.Request, extra ...*
 		}
 		out[i].places = g
 	}
-	return out, nil
+	return out, rollUp(ctx, d, r, out)
 }
 
 // places are the numbers below n.

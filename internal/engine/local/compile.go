@@ -34,6 +34,7 @@ type pass struct {
 	slots     []slotDef // values per customer and cutoff that come from rows
 	sequences []*sequence
 	answers   []*answer
+	rollups   rollups
 	exists    []int // slots of which one must be 1 for a customer to be there at a cutoff
 	program   *program
 
@@ -120,6 +121,9 @@ type compiler struct {
 	attrs map[string]int
 
 	answerAt map[string]int // into answers
+
+	rollKeys   []int    // operations of the keys of rollups
+	rollValues [][2]int // key and operation of its values
 }
 
 func compile(ctx context.Context, d engine.Data, r engine.Request, read lookupTables, extra ...*query.Node) (*pass, error) {

@@ -42,6 +42,7 @@ type memo struct {
 type leaves interface {
 	leaf(n *node, rows int) vec
 	years(birth, out []float64)
+	rollup(n *node, key, own *vec, out []float64)
 }
 
 func newRun(p *program) *run {
@@ -119,6 +120,12 @@ func (r *run) eval(l leaves, rows int) {
 		case n.op == query.Const:
 		case n.op == query.YearsSince:
 			l.years(r.vecs[n.args[0]].num, v.num)
+		case n.op == opRollup:
+			own := &vec{}
+			if len(n.args) > 1 {
+				own = r.arg(n, 1)
+			}
+			l.rollup(n, r.arg(n, 0), own, v.num)
 		case n.typ == query.Bool:
 			r.truth(i, n, v.bit)
 		case n.typ == query.Text:

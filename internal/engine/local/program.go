@@ -99,7 +99,7 @@ func (b *builder) build(n *query.Node) (int, error) {
 		return b.add(node{op: query.Const, typ: n.Value.Type, con: *n.Value}, ""), nil
 	case query.Field:
 		return b.field(n)
-	case query.Attr, query.AggOp, query.SeqOp, query.LifeO, query.Now, query.YearsSince:
+	case query.Attr, query.AggOp, query.SeqOp, query.LifeO, query.Now, query.YearsSince, query.GroupOp:
 		if b.src != nil {
 			return 0, badNode(n, "a condition on rows knows columns of its rows only")
 		}
@@ -177,6 +177,8 @@ func (b *builder) customerLeaf(n *query.Node) (int, error) {
 		return b.leafAs(&query.Node{Op: n.Op, Type: query.Bool}, node{op: opSlot, leaf: slot}, false)
 	case query.LifeO:
 		return b.lifecycle(n.Life)
+	case query.GroupOp:
+		return b.rollup(n)
 	}
 	if n.Name == engine.CustomerColumn {
 		return b.add(node{op: opCustomer, typ: query.Text}, ""), nil

@@ -30,6 +30,7 @@ type worker struct {
 	expr   *run
 	blocks []*rowBlock // per source
 	memos  map[memoKey]*lookupMemo
+	rolls  []rollMemo // per key of roll-ups
 
 	i32 arena[int32]
 	i64 arena[int64]
