@@ -2,6 +2,7 @@ package store
 
 import (
 	"math"
+	"slices"
 
 	"kequn/internal/kernel"
 	"kequn/internal/table"
@@ -56,11 +57,18 @@ func (b *block) custOf(r int) []byte {
 
 // hashCustomers computes hash.
 func (b *block) hashCustomers() {
+	b.hash = nil
+	b.hashNew()
+}
+
+// hashNew computes the hashes of customers that came since.
+func (b *block) hashNew() {
 	if b.cust == nil {
 		return
 	}
-	b.hash = make([]uint64, b.cust.Dict.Len())
-	for i := range b.hash {
+	was, n := len(b.hash), b.cust.Dict.Len()
+	b.hash = slices.Grow(b.hash, n-was)[:n]
+	for i := was; i < n; i++ {
 		b.hash[i] = customerHash(b.cust.Dict.Bytes(i))
 	}
 }
@@ -87,6 +95,9 @@ func (c *contents) forget() {
 	clear(c.texts)
 	c.slots = nil
 }
+
+// drop forgets one dictionary.
+func (c *contents) drop(d *table.Dict) { delete(c.texts, d) }
 
 const missingHash = 0x9ae16a3b2f90404f // any number that no value is likely to hash to
 

@@ -1,9 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strconv"
+	"sync"
+	"sync/atomic"
 
 	"kequn"
 	"kequn/internal/kernel"
@@ -16,17 +19,22 @@ const chunkBits = 16
 
 const chunkRows = 1 << chunkBits
 
-// buffer takes rows as they come, in chunks whose text columns share a dictionary each, until they are sorted.
-// Growing by chunks never copies what is there.
+// buffer takes rows as they come, in chunks, until they are sorted. Growing by chunks never copies what is there.
+//
+// A chunk that is full is settled, while the next one fills: its rows are counted into buckets, one for each 256th of the
+// customers' hashes, in order of arrival, and its customers are renumbered likewise. Sorting a bucket (see sorter) then reads
+// a short stretch of every chunk, and all it does stays in the processor's cache:
+//
+//	chunk 0   [ bucket 0 | bucket 1 | bucket 2 | … ]
+//	chunk 1   [ bucket 0 | bucket 1 | bucket 2 | … ]
+//	              └──────────┴─ rows of bucket 1, sorted as one
 type buffer struct {
 	l      *layout
 	keys   *vault.Keyring // makes pseudonyms; nil when not sealed
-	chunks []*block
+	chunks []*chunk
 	rows   int
 	first  int64 // sequence number of the first row
 
-	cust   *table.Dict
-	hash   []uint64
 	id     *table.Dict
 	fields []*table.Dict
 	clear  []*table.Dict
@@ -34,18 +42,60 @@ type buffer struct {
 
 	codes []codeMap // for each text column: customer, id, fields, clear
 	text  []byte    // scratch
+
+	threads  int
+	settled  int // chunks[:settled] are settled, or on the way
+	settling sync.WaitGroup
+	tickets  chan struct{}
+	spare    spareColumns
+	texts    atomic.Int64 // bytes of the settled chunks' customers
+}
+
+// chunk is up to chunkRows rows: as they came until it is settled, by bucket afterwards.
+type chunk struct {
+	block
+	at    []uint16 // settled: where each row stood; rows of nobody stay where they are and have none
+	rows  []int32  // settled: bucket k has the rows [rows[k], rows[k+1])
+	names []int32  // and the customers [names[k], names[k+1])
+}
+
+// spareColumns is memory that settling one column leaves for the next.
+type spareColumns struct {
+	mu   sync.Mutex
+	ints [][]int64
+	i32  [][]int32
+	nums [][]float64
+}
+
+func takeSpare[T any](s *spareColumns, list *[][]T) []T {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(*list); n > 0 {
+		out := (*list)[n-1]
+		*list = (*list)[:n-1]
+		return out
+	}
+	return make([]T, 0, chunkRows)
+}
+
+func giveSpare[T any](s *spareColumns, list *[][]T, v []T) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*list = append(*list, v[:0])
 }
 
 // codeMap remembers what the codes of a source's dictionary are here. Sources keep one dictionary for a whole file, make
 // one for each batch, or empty one and use it again; all are quick.
 type codeMap struct {
 	of    *table.Dict
-	round uint32  // of the dictionary
-	to    []int32 // code here + 1, 0 when not met yet
+	round uint32      // of the dictionary
+	into  *table.Dict // here
+	to    []int32     // code here + 1, 0 when not met yet
 }
 
-func newBuffer(l *layout, keys *vault.Keyring, known bool, first int64) *buffer {
-	b := &buffer{l: l, keys: keys, known: known, first: first}
+func newBuffer(l *layout, keys *vault.Keyring, known bool, first int64, threads int) *buffer {
+	b := &buffer{l: l, keys: keys, known: known, first: first, threads: kernel.Threads(threads)}
+	b.tickets = make(chan struct{}, b.threads)
 	b.codes = make([]codeMap, 2+len(l.fields)+len(l.clear))
 	b.renew()
 	return b
@@ -53,9 +103,11 @@ func newBuffer(l *layout, keys *vault.Keyring, known bool, first int64) *buffer 
 
 // renew empties the buffer with fresh dictionaries; sequence numbers go on.
 func (b *buffer) renew() {
+	b.settling.Wait()
 	b.first += int64(b.rows)
-	b.chunks, b.rows, b.hash = nil, 0, nil
-	b.cust, b.id = table.NewDict(), table.NewDict()
+	b.chunks, b.rows, b.settled = nil, 0, 0
+	b.texts.Store(0)
+	b.id = table.NewDict()
 	b.fields, b.clear = make([]*table.Dict, len(b.l.fields)), make([]*table.Dict, len(b.l.clear))
 	for i := range b.fields {
 		b.fields[i] = table.NewDict()
@@ -70,7 +122,7 @@ func (b *buffer) renew() {
 
 // bytes estimates the memory that the rows hold, and what sorting them will add.
 func (b *buffer) bytes() int64 {
-	width := int64(8) // the order while sorting, twice
+	width := int64(8) // the place in the chunk, and what sorting some buckets takes
 	if b.l.keyed {
 		width += 4
 	}
@@ -88,7 +140,7 @@ func (b *buffer) bytes() int64 {
 	}
 	width += 4 * int64(len(b.l.clear))
 	n := int64(len(b.chunks)) * chunkRows * width
-	n += int64(b.cust.Size()+b.id.Size()) + 16*int64(b.cust.Len())
+	n += int64(b.id.Size()) + b.texts.Load()
 	for _, d := range b.fields {
 		n += int64(d.Size())
 	}
@@ -106,31 +158,35 @@ func fieldWidth(f field) int {
 }
 
 // room returns the chunk that takes the next rows.
-func (b *buffer) room() *block {
+func (b *buffer) room() *chunk {
 	if n := len(b.chunks); n > 0 && b.chunks[n-1].n < chunkRows {
 		return b.chunks[n-1]
 	}
-	c := &block{first: b.first + int64(b.rows)}
+	c := &chunk{block: block{first: b.first + int64(b.rows)}}
 	text := func(d *table.Dict) *table.Column {
-		return &table.Column{Kind: table.Text, Code: make([]int32, 0, chunkRows), Dict: d}
+		return &table.Column{Kind: table.Text, Code: takeSpare(&b.spare, &b.spare.i32), Dict: d}
 	}
 	if b.l.keyed {
-		c.cust = text(b.cust)
+		c.cust = text(table.NewDict())
 	}
 	if b.l.timed {
-		c.time = make([]int64, 0, chunkRows)
+		c.time = takeSpare(&b.spare, &b.spare.ints)
 	}
 	if b.known {
-		c.known = make([]int64, 0, chunkRows)
+		c.known = takeSpare(&b.spare, &b.spare.ints)
 	}
 	if b.l.hasID {
 		c.id = text(b.id)
 	}
 	for i, f := range b.l.fields {
-		col := table.NewColumn(f.Name, f.Kind, chunkRows)
-		col.Scale = f.Scale
-		if f.Kind.InCode() {
-			col.Dict = b.fields[i]
+		col := &table.Column{Name: f.Name, Kind: f.Kind, Scale: f.Scale}
+		switch {
+		case f.Kind.InCode():
+			col.Code, col.Dict = takeSpare(&b.spare, &b.spare.i32), b.fields[i]
+		case f.Kind == table.Number:
+			col.Num = takeSpare(&b.spare, &b.spare.nums)
+		default:
+			col.Int = takeSpare(&b.spare, &b.spare.ints)
 		}
 		c.fields = append(c.fields, col)
 	}
@@ -192,8 +248,9 @@ func (l *layout) match(t *table.Table) (*batch, error) {
 	return b, nil
 }
 
-// add takes the rows of a batch that are listed.
+// add takes the rows of a batch that are listed. They stay in order of arrival until the next call.
 func (b *buffer) add(in *batch, rows []int32) {
+	b.settle(false)
 	for len(rows) > 0 {
 		c := b.room()
 		n := min(len(rows), chunkRows-c.n)
@@ -201,9 +258,6 @@ func (b *buffer) add(in *batch, rows []int32) {
 		slot := 0
 		if c.cust != nil {
 			b.addText(c.cust, in.cust, take, slot)
-			for i := len(b.hash); i < b.cust.Len(); i++ {
-				b.hash = append(b.hash, customerHash(b.cust.Bytes(i)))
-			}
 		}
 		slot++
 		if c.time != nil {
@@ -238,9 +292,6 @@ func (b *buffer) add(in *batch, rows []int32) {
 		b.rows += n
 		rows = rows[n:]
 	}
-	for _, c := range b.chunks {
-		c.hash = b.hash
-	}
 }
 
 func (b *buffer) addField(to, from *table.Column, rows []int32, slot int, role kequn.ColumnRole) {
@@ -272,7 +323,7 @@ func (b *buffer) addText(to, from *table.Column, rows []int32, slot int) {
 			continue
 		}
 		b.text = appendPlain(b.text[:0], from, int(r))
-		if to.Dict == b.id {
+		if to.Dict == b.id || slot == 0 {
 			to.Code = append(to.Code, to.Dict.Push(b.text))
 		} else {
 			to.AppendBytes(b.text)
@@ -296,12 +347,15 @@ func appendPlain(text []byte, c *table.Column, r int) []byte {
 // addMapped adds texts by way of the code map, changed by f if there is one.
 func (b *buffer) addMapped(to, from *table.Column, rows []int32, slot int, f func([]byte) []byte) {
 	m := &b.codes[slot]
-	if m.of != from.Dict || m.round != from.Dict.Round() {
-		m.of, m.round, m.to = from.Dict, from.Dict.Round(), m.to[:0]
+	if m.of != from.Dict || m.round != from.Dict.Round() || m.into != to.Dict {
+		m.of, m.round, m.into, m.to = from.Dict, from.Dict.Round(), to.Dict, m.to[:0]
 	}
-	if n := from.Dict.Len() - len(m.to); n > 0 {
-		m.to = append(m.to, make([]int32, n)...)
+	if n := from.Dict.Len(); n > len(m.to) {
+		was := len(m.to)
+		m.to = slices.Grow(m.to, n-was)[:n]
+		clear(m.to[was:])
 	}
+	push := to.Dict == b.id || slot == 0
 	for _, r := range rows {
 		code := from.Code[r]
 		if code < 0 {
@@ -314,8 +368,8 @@ func (b *buffer) addMapped(to, from *table.Column, rows []int32, slot int, f fun
 			if f != nil {
 				text = f(text)
 			}
-			if to.Dict == b.id {
-				k = to.Dict.Push(text) + 1 // ids hardly repeat
+			if push {
+				k = to.Dict.Push(text) + 1 // ids hardly repeat, and sorting brings the same customers together
 			} else {
 				k = to.Dict.Intern(text) + 1
 			}
@@ -338,104 +392,11 @@ func appendMissing(c *table.Column, n int) {
 	}
 }
 
-// sorted returns the rows in the store's order: by customer (hash, then text), time, known-at and arrival.
-//
-// Customers are ranked first; rows are then counted to their customer's place, which keeps their order of arrival, and
-// only customers whose rows did not come in order of time are sorted. O(n + c·log c).
-func (b *buffer) sorted(threads int) []int32 {
-	order := make([]int32, b.rows)
-	if !b.l.keyed {
-		for i := range order {
-			order[i] = int32(i)
-		}
-		return order
-	}
-	nCust := b.cust.Len()
-	byRank := make([]int32, nCust)
-	for i := range byRank {
-		byRank[i] = int32(i)
-	}
-	slices.SortFunc(byRank, func(x, y int32) int {
-		return compareCustomers(b.hash[x], b.hash[y], b.cust.Bytes(int(x)), b.cust.Bytes(int(y)))
-	})
-	// start[rank] is where the rows of the customer of that rank begin.
-	rank := make([]int32, nCust)
-	for r, code := range byRank {
-		rank[code] = int32(r)
-	}
-	start := make([]int32, nCust+1)
-	for _, c := range b.chunks {
-		for _, code := range c.cust.Code {
-			start[rank[code]+1]++
-		}
-	}
-	for r := range nCust {
-		start[r+1] += start[r]
-	}
-	next := slices.Clone(start[:nCust])
-	for i, c := range b.chunks {
-		at := int32(i << chunkBits)
-		for r, code := range c.cust.Code {
-			slot := &next[rank[code]]
-			order[*slot] = at + int32(r)
-			*slot++
-		}
-	}
-	if !b.l.timed && !b.known {
-		return order
-	}
-	kernel.Parallel(nCust, threads, 1024, func(lo, hi int) {
-		var scratch []timedRow
-		for r := lo; r < hi; r++ {
-			scratch = b.sortByTime(order[start[r]:start[r+1]], scratch)
-		}
-	})
-	return order
-}
-
 type timedRow struct {
 	time, known int64
 	row         int32
 }
 
-func (b *buffer) sortByTime(rows []int32, scratch []timedRow) []timedRow {
-	if len(rows) < 2 {
-		return scratch
-	}
-	scratch = scratch[:0]
-	inOrder := true
-	for i, row := range rows {
-		c, r := b.chunks[row>>chunkBits], int(row&(chunkRows-1))
-		t := timedRow{time: c.timeOf(r), row: row}
-		if c.known != nil {
-			t.known = c.known[r]
-			if t.known == table.Missing {
-				t.known = t.time
-			}
-		}
-		inOrder = inOrder && (i == 0 || compareTimed(scratch[i-1], t) <= 0)
-		scratch = append(scratch, t)
-	}
-	if inOrder {
-		return scratch
-	}
-	slices.SortFunc(scratch, compareTimed)
-	for i := range rows {
-		rows[i] = scratch[i].row
-	}
-	return scratch
-}
-
 func compareTimed(a, b timedRow) int {
-	switch {
-	case a.time < b.time:
-		return -1
-	case a.time > b.time:
-		return 1
-	case a.known < b.known:
-		return -1
-	case a.known > b.known:
-		return 1
-	}
-	return int(a.row) - int(b.row)
+	return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.known, b.known), cmp.Compare(a.row, b.row))
 }

@@ -111,7 +111,7 @@ func (t *Tx) Load(ds plan.Dataset, o LoadOptions) (*Load, error) {
 	if x.scratch, err = newScratch(t.w.fs, t.tmp, t.w.keys != nil); err != nil {
 		return nil, err
 	}
-	x.buf = newBuffer(x.l, t.w.keys, x.byKnown, x.first)
+	x.buf = newBuffer(x.l, t.w.keys, x.byKnown, x.first, t.w.opt.Threads)
 	var seed [8]byte
 	rand.Read(seed[:])
 	x.contents = newContents(binary.LittleEndian.Uint64(seed[:]))
@@ -234,7 +234,7 @@ func (x *Load) add(in *batch, rows []int32) error {
 }
 
 func (x *Load) spill() error {
-	runs, err := x.scratch.spill(x.buf, x.buf.sorted(x.tx.w.opt.Threads), x.tx.w.opt.Threads)
+	runs, err := x.scratch.spill(x.buf, x.tx.w.opt.Threads)
 	if err != nil {
 		return err
 	}
@@ -247,8 +247,11 @@ func (x *Load) spill() error {
 // identify records the ids of the buffer's rows from one on.
 func (x *Load) identify(from int) error {
 	get := x.idOf()
+	for _, c := range x.buf.chunks[from>>chunkBits:] {
+		c.hashNew()
+	}
 	for row := from; row < x.buf.rows; row++ {
-		b, r := x.buf.chunks[row>>chunkBits], row&(chunkRows-1)
+		b, r := &x.buf.chunks[row>>chunkBits].block, row&(chunkRows-1)
 		id := get(b, r)
 		if id == nil {
 			continue // a row without an id is itself only
@@ -257,6 +260,9 @@ func (x *Load) identify(from int) error {
 		err := x.ids.add(id, x.contents.row(b, r), uint64(seq-x.first), x.knownOf(b, r), b.timeOf(r), b.hashOf(r))
 		if err != nil {
 			return err
+		}
+		if r == chunkRows-1 && b.cust != nil {
+			x.contents.drop(b.cust.Dict)
 		}
 	}
 	return nil
@@ -352,7 +358,7 @@ func (x *Load) close() error {
 	}
 	if x.o.FileHash != "" {
 		d.Files = append(slices.Clone(d.Files), File{Name: x.o.File, Hash: x.o.FileHash, Mapping: x.mapping, LoadedAt: x.o.LoadedAt,
-			Kept: x.counts.Kept, Duplicate: x.counts.Duplicate, Rejected: x.counts.Rejected + x.o.Rejected, Cursor: x.o.Cursor})
+			Kept: x.counts.Kept, Duplicate: x.counts.Duplicate, Rejected: x.counts.Rejected + x.o.Rejected, First: x.first, Cursor: x.o.Cursor})
 	}
 	t := x.tx
 	if x.counts.Kept == 0 && x.o.FileHash == "" && findDataset(t.next.Datasets, d.Name) != nil {

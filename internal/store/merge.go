@@ -3,18 +3,13 @@ package store
 import (
 	"bytes"
 	"slices"
-	"sort"
 
 	"kequn/internal/table"
 )
 
-// cursor walks over the rows of one sorted source between two hashes: the buffer by way of its order, or blocks that come
-// one after the other.
+// cursor walks over the rows of one sorted source between two hashes: blocks that come one after the other.
 type cursor struct {
-	order []int32 // of the buffer, whose chunks are the merger's first blocks; nil for a stream
-	at    int
-
-	load func() (*block, error) // the next block of a stream, nil at its end
+	load func() (*block, error) // the next block, nil at the end
 
 	b    *block // the row it stands on
 	bi   int32
@@ -49,7 +44,6 @@ type merger struct {
 	sink     func(blocks []*block, picks []pick) error
 
 	blocks    []*block
-	fixed     int // the first blocks are the buffer's and stay
 	heap      []*cursor
 	picks     []pick
 	done      int // picks[:done] are in final order
@@ -57,23 +51,10 @@ type merger struct {
 	scratch   []uint64
 }
 
-// buffer adds a sorted buffer as a source. It must be the first one.
-func (m *merger) buffer(b *buffer, order []int32) {
-	m.blocks = append(m.blocks, b.chunks...)
-	m.fixed = len(m.blocks)
-	start := 0
-	if m.from > 0 {
-		start = sort.Search(len(order), func(i int) bool { return b.hashAt(order[i]) >= m.from })
-	}
-	c := &cursor{order: order, at: start - 1}
-	if more, _ := m.advance(c); more {
-		m.heap = append(m.heap, c)
-	}
-}
-
-// hashAt returns the hash of the customer of a row of the buffer.
-func (b *buffer) hashAt(row int32) uint64 {
-	return b.chunks[row>>chunkBits].hashOf(int(row & (chunkRows - 1)))
+// buffer adds the rows of a settled buffer.
+func (m *merger) buffer(b *buffer, s *sorter, from, to int) error {
+	s.open(b, from, to)
+	return m.stream(func() (*block, error) { return s.next(groupRows), nil })
 }
 
 // stream adds a source of blocks, whose rows before m.from are passed over.
@@ -114,24 +95,14 @@ func (m *merger) run(r *run) error {
 
 // advance moves a cursor to its next row, and tells whether there is one.
 func (m *merger) advance(c *cursor) (bool, error) {
-	if c.order != nil || c.load == nil {
-		c.at++
-		if c.at >= len(c.order) {
-			return false, nil
+	c.r++
+	for c.b == nil || int(c.r) >= c.b.n {
+		b, err := c.load()
+		if b == nil || err != nil {
+			return false, err
 		}
-		row := c.order[c.at]
-		c.bi, c.r = row>>chunkBits, row&(chunkRows-1)
-		c.b = m.blocks[c.bi]
-	} else {
-		c.r++
-		for c.b == nil || int(c.r) >= c.b.n {
-			b, err := c.load()
-			if b == nil || err != nil {
-				return false, err
-			}
-			c.b, c.bi, c.r = b, int32(len(m.blocks)), 0
-			m.blocks = append(m.blocks, b)
-		}
+		c.b, c.bi, c.r = b, int32(len(m.blocks)), 0
+		m.blocks = append(m.blocks, b)
 	}
 	c.hash, c.time, c.seq = c.b.hashOf(int(c.r)), c.b.timeOf(int(c.r)), c.b.seqOf(int(c.r))
 	return m.to == 0 || c.hash < m.to, nil
@@ -307,18 +278,12 @@ func (m *merger) flush(size int) error {
 
 // forget lets go of blocks that neither a pick nor a cursor refers to.
 func (m *merger) forget() {
-	if len(m.blocks) == m.fixed {
-		return
-	}
 	to := make([]int32, len(m.blocks))
 	for i := range to {
 		to[i] = -1
 	}
-	kept := m.blocks[:m.fixed:m.fixed]
+	var kept []*block
 	keep := func(i int32) int32 {
-		if int(i) < m.fixed {
-			return i
-		}
 		if to[i] < 0 {
 			to[i] = int32(len(kept))
 			kept = append(kept, m.blocks[i])

@@ -146,9 +146,13 @@ type runBlock struct {
 	first uint64 // hash of the first row's customer
 }
 
-// spill writes the buffer's rows, which order sorts, as runs: one for each thread, of neighbouring customers.
-func (s *scratch) spill(b *buffer, order []int32, threads int) ([]*run, error) {
-	threads = max(1, min(kernel.Threads(threads), len(order)/spillRows))
+// spill writes the buffer's rows as sorted runs: one for each thread, of neighbouring customers.
+func (s *scratch) spill(b *buffer, threads int) ([]*run, error) {
+	b.settle(true)
+	threads = max(1, min(kernel.Threads(threads), b.rows/spillRows, nRanges))
+	if !b.l.keyed {
+		threads = 1
+	}
 	runs, errs := make([]*run, threads), make([]error, threads)
 	for i := range runs {
 		f, err := s.create()
@@ -157,9 +161,8 @@ func (s *scratch) spill(b *buffer, order []int32, threads int) ([]*run, error) {
 		}
 		runs[i] = &run{l: b.l, file: f, known: b.known}
 	}
-	share := max(1, (len(order)+threads-1)/threads)
-	kernel.Blocks(len(order), threads, share, func(i, lo, hi int) {
-		errs[i] = runs[i].write(b, order[lo:hi])
+	kernel.Blocks(threads, threads, 1, func(i, _, _ int) {
+		errs[i] = runs[i].write(b, i*nRanges/threads, (i+1)*nRanges/threads)
 	})
 	for i, r := range runs {
 		if errs[i] == nil {
@@ -169,28 +172,31 @@ func (s *scratch) spill(b *buffer, order []int32, threads int) ([]*run, error) {
 	return runs, errors.Join(errs...)
 }
 
-func (r *run) write(b *buffer, order []int32) error {
+// write writes the rows of customers whose hashes lie in [from, to) 256ths.
+func (r *run) write(b *buffer, from, to int) error {
 	var (
+		s      sorter
 		g      gatherer
 		picks  []pick
 		plain  []byte
 		packed []byte
 	)
-	for len(order) > 0 {
-		n := min(spillRows, len(order))
-		picks = picks[:0]
-		for _, row := range order[:n] {
-			c, i := row>>chunkBits, row&(chunkRows-1)
-			picks = append(picks, pick{b: c, r: i, seq: b.chunks[c].seqOf(int(i))})
+	s.open(b, from, to)
+	for in := s.next(spillRows); in != nil; in = s.next(spillRows) {
+		for at := 0; at < in.n; at += spillRows { // rows of nobody come in larger blocks
+			n := min(spillRows, in.n-at)
+			picks = picks[:0]
+			for i := at; i < at+n; i++ {
+				picks = append(picks, pick{r: int32(i), seq: in.seqOf(i)})
+			}
+			plain = appendBlock(plain[:0], g.take(b.l, []*block{in}, picks, b.known))
+			packed = s2.Encode(packed[:cap(packed)], plain)
+			place, err := r.file.put(packed)
+			if err != nil {
+				return err
+			}
+			r.blocks = append(r.blocks, runBlock{place, n, in.hashOf(at)})
 		}
-		order = order[n:]
-		plain = appendBlock(plain[:0], g.take(b.l, b.chunks, picks, b.known))
-		packed = s2.Encode(packed[:cap(packed)], plain)
-		at, err := r.file.put(packed)
-		if err != nil {
-			return err
-		}
-		r.blocks = append(r.blocks, runBlock{at, n, b.chunks[picks[0].b].hashOf(int(picks[0].r))})
 	}
 	return nil
 }

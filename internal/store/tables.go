@@ -54,7 +54,7 @@ func (t *Tx) PutTable(name string, tab *table.Table, meta map[string]string) err
 			}
 		}
 	}
-	buf := newBuffer(l, nil, false, 0)
+	buf := newBuffer(l, nil, false, 0, t.w.opt.Threads)
 	rows := make([]int32, n)
 	for i := range rows {
 		rows[i] = int32(i)
@@ -70,7 +70,7 @@ func (t *Tx) PutTable(name string, tab *table.Table, meta map[string]string) err
 
 func (t *Tx) writeTable(d *dataset, l *layout, buf *buffer) error {
 	w := t.w
-	order := buf.sorted(w.opt.Threads)
+	buf.settle(true)
 	if d.ByCustomer {
 		d.Partitions = partitionCount(int64(buf.rows), buf.bytes())
 	}
@@ -87,7 +87,9 @@ func (t *Tx) writeTable(d *dataset, l *layout, buf *buffer) error {
 		lo, hi := bounds(i*step, (i+1)*step)
 		g := &kits[worker].gather
 		m := &merger{l: l, from: lo, to: hi}
-		m.buffer(buf, order)
+		if errs[i] = m.buffer(buf, &kits[worker].sorter, i*step, (i+1)*step); errs[i] != nil {
+			return
+		}
 		parts[i], errs[i] = t.newPart(i, fields, func(pw *partWriter) error {
 			m.sink = func(blocks []*block, picks []pick) error {
 				return pw.group(g.columns(l, blocks, picks, false, false), blocks[picks[0].b].hashOf(int(picks[0].r)))

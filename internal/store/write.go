@@ -47,10 +47,7 @@ func rewrite(d *dataset, rows int64) (layer int, taken []part) {
 func (x *Load) write(v *verdict, marks *block) error {
 	w, d := x.tx.w, x.d
 	layer, taken := rewrite(d, x.counts.Kept)
-	var order []int32
-	if x.buf.rows > 0 {
-		order = x.buf.sorted(w.opt.Threads)
-	}
+	x.buf.settle(true)
 	rows := x.counts.Kept
 	known, gone := !x.l.timed || x.byKnown || len(v.fixes) > 0 || marks != nil, len(v.leaves) > 0 || marks != nil
 	for _, p := range taken {
@@ -85,7 +82,7 @@ func (x *Load) write(v *verdict, marks *block) error {
 		step := maxPartitions / pieces
 		out := &written{from: i * step, to: (i + 1) * step}
 		results[i] = out
-		errs[i] = x.writeRange(out, kt, v, marks, order, taken, fields, known, gone)
+		errs[i] = x.writeRange(out, kt, v, marks, taken, fields, known, gone)
 	})
 	if err := errors.Join(errs...); err != nil {
 		return errs[slices.IndexFunc(errs, func(e error) bool { return e != nil })]
@@ -96,6 +93,7 @@ func (x *Load) write(v *verdict, marks *block) error {
 // kit is the scratch memory of one worker.
 type kit struct {
 	gather   gatherer
+	sorter   sorter
 	contents *contents
 }
 
@@ -111,15 +109,17 @@ type written struct {
 	people      *vault.People
 }
 
-func (x *Load) writeRange(out *written, kt *kit, v *verdict, marks *block, order []int32, taken []part, fields []field, known, gone bool) error {
+func (x *Load) writeRange(out *written, kt *kit, v *verdict, marks *block, taken []part, fields []field, known, gone bool) error {
 	lo, hi := bounds(out.from, out.to)
 	out.first, out.last, out.newFirst, out.newLast = table.Missing, table.Missing, table.Missing, table.Missing
 	m := &merger{l: x.l, from: lo, to: hi, verdict: v, loadedAt: int64(x.o.LoadedAt)}
 	if x.ids == nil && x.l.keyed {
 		m.contents = kt.contents
 	}
-	if len(order) > 0 {
-		m.buffer(x.buf, order)
+	if x.buf.rows > 0 {
+		if err := m.buffer(x.buf, &kt.sorter, out.from, out.to); err != nil {
+			return err
+		}
 	}
 	for _, r := range x.runs {
 		if err := m.run(r); err != nil {

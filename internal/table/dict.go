@@ -3,6 +3,7 @@ package table
 import (
 	"bytes"
 	"hash/maphash"
+	"slices"
 	"unsafe"
 )
 
@@ -141,4 +142,9 @@ func (d *Dict) Push(b []byte) int32 {
 	d.data = append(d.data, b...)
 	d.end = append(d.end, len(d.data))
 	return int32(len(d.end) - 1)
+}
+
+// Grow makes room for n more texts of size bytes together, so that adding them by Push need not copy what is there.
+func (d *Dict) Grow(n, size int) {
+	d.data, d.end = slices.Grow(d.data, size), slices.Grow(d.end, n)
 }
