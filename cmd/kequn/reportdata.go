@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 
 	"kequn"
@@ -110,6 +111,14 @@ func goalOf(p *pipeline.Prediction) report.Goal {
 	}
 	for _, d := range p.Drivers {
 		g.Drivers = append(g.Drivers, report.Driver{Text: report.Text{ZH: d.TextZH, EN: d.TextEN}, Share: d.Share, Kind: string(d.Kind)})
+	}
+	if n := p.Next; n != nil {
+		for _, d := range n.Drivers {
+			g.Drivers = append(g.Drivers, report.Driver{Text: report.Text{ZH: d.TextZH, EN: d.TextEN}, Share: d.Share, Kind: "behaviour"})
+		}
+		for _, x := range n.Examples {
+			g.Notes = append(g.Notes, report.Text{ZH: fmt.Sprintf("排在第一的：%s（%d 位客户）", x.Value, x.Lists), EN: fmt.Sprintf("First on the list of %d customers: %s", x.Lists, x.Value)})
+		}
 	}
 	for _, l := range leaksOf(p) {
 		g.Notes = append(g.Notes, report.Text{ZH: "疑似泄漏 " + l.ZH, EN: "May be a leak: " + l.EN})

@@ -55,6 +55,9 @@ func Outcome(g plan.Goal, datasets []plan.Dataset) (*query.Node, error) {
 	case g.Column != "":
 		return fact(g, datasets, where)
 	}
+	if g.When+g.Next != "" {
+		return nil, kequn.Errorf(kequn.KindPlan, where, "is answered with dates or lists, not with one number").WithHint("here a goal with event, sum, count or column is wanted")
+	}
 	return nil, kequn.Errorf(kequn.KindPlan, where, "nothing is asked").WithHint("one of event, sum, count and column")
 }
 

@@ -134,8 +134,7 @@ func (s *Shop) nextGoal(ctx context.Context, v *view, g plan.Goal, ask kequn.Cut
 		Learner: s.named("gbdt-careful"), Few: s.named("linear"), Seed: s.Seed, Threads: s.Threads,
 		Progress: func(done, of int) { s.Progress(s.Lang.Pick("模型 ", "models of ")+g.Name, int64(done), int64(of)) }})
 	if few := (nextitem.ErrFew{}); errors.As(err, &few) {
-		return nil, nil, kequn.Errorf(kequn.KindNotEnough, g.Name, s.Lang.Pick("可供评判的客户只有 %d 位（之前有过记录、之后又有新值），至少需要 %d 位", "only %d customers to judge on, with something before and something that came next; at least %d are needed"), few.Queries, few.Want).
-			WithHint("%s", s.Lang.Pick("加载更多历史、更多客户，或延长效果期（--within）", "more history, more customers or a longer horizon (--within)"))
+		return nil, nil, s.fewNext(g, few.Queries)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -145,13 +144,21 @@ func (s *Shop) nextGoal(ctx context.Context, v *view, g plan.Goal, ask kequn.Cut
 		return nil, nil, err
 	}
 	p := s.describeNext(v, g, ask, rows, fit, lists, judged, learned)
-	if len(names) < 1 || float64(maxNextRows) < float64(total) {
+	if total > maxNextRows {
 		p.Notes = append(p.Notes, fmt.Sprintf("learnt from a sample of %d customers", len(names)))
 	}
 	if actual {
 		s.nextHappened(p.Next, fit, lists)
 	}
 	return p, lists, nil
+}
+
+// fewestNext is how many customers judge an order at least.
+const fewestNext = nextitem.FewestJudged
+
+func (s *Shop) fewNext(g plan.Goal, n int) error {
+	return kequn.Errorf(kequn.KindNotEnough, g.Name, s.Lang.Pick("可供评判的客户只有 %d 位（之前有过记录、之后又有新值），至少需要 %d 位", "only %d customers to judge on, with something before and something that came next; at least %d are needed"), n, fewestNext).
+		WithHint("%s", s.Lang.Pick("加载更多历史、更多客户，或延长效果期（--within）", "more history, more customers or a longer horizon (--within)"))
 }
 
 // whoAt compiles the goal's rule of the eligible population, with the features that are known before ask.

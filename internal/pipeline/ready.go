@@ -67,6 +67,9 @@ func (s *Shop) Ready(ctx context.Context) (*Readiness, error) {
 }
 
 func (s *Shop) readyGoal(ctx context.Context, v *view, g plan.Goal, ask kequn.Cutoff) (ReadyGoal, error) {
+	if isListed(g) {
+		return s.readyListed(ctx, v, g, ask)
+	}
 	r := ReadyGoal{Name: g.Name, Question: Question(g, s.Lang)}
 	first, _ := v.span()
 	cuts, ok := ChooseCutoffs(first, ask, g.Gap, g.Within, v.zone)

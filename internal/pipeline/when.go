@@ -261,14 +261,9 @@ func (s *Shop) whenGoal(ctx context.Context, v *view, g plan.Goal, ask kequn.Cut
 	}
 	first, _ := v.span()
 	horizon := g.Within.Duration().Hours() / 24
-	cuts, ok := ChooseCutoffs(first, ask, g.Gap, g.Within, v.zone)
-	learn := []kequn.Cutoff{}
-	if ok {
-		learn = whenCutoffs(first, cuts.Judge, g, v)
-	}
-	if len(learn) == 0 {
-		return nil, nil, kequn.Errorf(kequn.KindNotEnough, g.Name, s.Lang.Pick("历史始于 %s，不足以先学习、再在之后 %s内评判（截止 %s）", "history begins on %s, too late to learn and then judge over %s before %s"),
-			day(first, v), spanWords(g.Within, s.Lang), day(ask, v)).WithHint(s.Lang.Pick("效果期最长约 %d 天（--within），或加载更多历史", "a horizon of at most about %d days (--within), or more history"), longestHorizon(first, ask))
+	cuts, learn, err := s.whenTime(v, g, first, ask)
+	if err != nil {
+		return nil, nil, err
 	}
 	defs, err := s.definitions(ctx, v, learn[0])
 	if err != nil {
@@ -343,6 +338,20 @@ func (s *Shop) whenGoal(ctx context.Context, v *view, g plan.Goal, ask kequn.Cut
 	p.Why = s.Lang.Pick(p.WhyZH, p.WhyEN)
 	p.Brief = p.Why
 	return p, times, nil
+}
+
+// whenTime says where a "when" goal is learnt and judged.
+func (s *Shop) whenTime(v *view, g plan.Goal, first kequn.Instant, ask kequn.Cutoff) (Cutoffs, []kequn.Cutoff, error) {
+	cuts, ok := ChooseCutoffs(first, ask, g.Gap, g.Within, v.zone)
+	learn := []kequn.Cutoff{}
+	if ok {
+		learn = whenCutoffs(first, cuts.Judge, g, v)
+	}
+	if len(learn) == 0 {
+		return cuts, nil, kequn.Errorf(kequn.KindNotEnough, g.Name, s.Lang.Pick("历史始于 %s，不足以先学习、再在之后 %s内评判（截止 %s）", "history begins on %s, too late to learn and then judge over %s before %s"),
+			day(first, v), spanWords(g.Within, s.Lang), day(ask, v)).WithHint(s.Lang.Pick("效果期最长约 %d 天（--within），或加载更多历史", "a horizon of at most about %d days (--within), or more history"), longestHorizon(first, ask))
+	}
+	return cuts, learn, nil
 }
 
 // longestHorizon is about how many days fit twice, with a little history before.

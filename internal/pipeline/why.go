@@ -142,6 +142,9 @@ func (s *Shop) whyGoal(ctx context.Context, v *view, name, customer string) (*ex
 	if err := s.readDoc("goal."+name, &doc); err != nil {
 		return nil, err
 	}
+	if isListed(doc.Goal) {
+		return s.whyListed(v, doc, name, customer)
+	}
 	text, err := v.snap.Blob("models", name)
 	if err != nil {
 		return nil, err

@@ -71,15 +71,17 @@ type Driver struct {
 }
 
 const (
-	folds        = 4       // other customers' statistics, for queries with moments of their own
-	maxRows      = 240_000 // candidates that a ranker learns from
-	negatives    = 40      // per query, of those that did not come
-	maxJudged    = 20_000  // queries
-	enoughHits   = 300     // candidates that came, below which the simpler learner ranks
-	fewestHits   = 20      // below which no ranker is learnt
-	fewestJudged = 20      // queries, below which nothing can be judged
-	neverShare   = 0.02    // of what came was had before: values hardly ever repeat
+	folds      = 4       // other customers' statistics, for queries with moments of their own
+	maxRows    = 150_000 // candidates that a ranker learns from
+	negatives  = 40      // per query, of those that did not come
+	maxJudged  = 20_000  // queries
+	enoughHits = 300     // candidates that came, below which the simpler learner ranks
+	fewestHits = 20      // below which no ranker is learnt
+	neverShare = 0.02    // of what came was had before: values hardly ever repeat
 )
+
+// FewestJudged is how many queries an order is judged on at least.
+const FewestJudged = 20
 
 // ErrFew says that too little came next to judge anything.
 type ErrFew struct{ Queries, Want int }
@@ -93,8 +95,8 @@ func (e ErrFew) Error() string {
 // An order takes the place of the best simpler one only where its NDCG is higher by more than noise: the 95 % interval of the
 // difference, customer by customer, lies above zero.
 func Learn(ctx context.Context, t Task, o Options) (*Fit, error) {
-	if len(t.Judge.Queries) < fewestJudged {
-		return nil, ErrFew{len(t.Judge.Queries), fewestJudged}
+	if len(t.Judge.Queries) < FewestJudged {
+		return nil, ErrFew{len(t.Judge.Queries), FewestJudged}
 	}
 	if o.Orders == nil {
 		o.Orders = Names
