@@ -70,6 +70,11 @@ func Automatic(datasets []engine.Dataset, profile *Profile, opts Options) []quer
 			b.contacts()
 		}
 	}
+	for i := range datasets {
+		if d := &datasets[i]; d.Role == kequn.Customers && !strings.HasPrefix(d.Name, "_") {
+			b.groups(d)
+		}
+	}
 	return b.out
 }
 

@@ -16,7 +16,7 @@ import (
 func usable(c plan.Column) bool {
 	switch c.Role {
 	case kequn.ColName, kequn.ColPhone, kequn.ColEmail, kequn.ColCustomer, kequn.ColTime, kequn.ColKnownAt, kequn.ColID, kequn.ColOrder,
-		kequn.ColKey, kequn.ColText, kequn.ColIgnore, kequn.ColCurrency:
+		kequn.ColKey, kequn.ColText, kequn.ColIgnore, kequn.ColCurrency, kequn.ColGroup:
 		return false
 	case kequn.ColType, kequn.ColItem, kequn.ColCategory, kequn.ColCampaign, kequn.ColArm, kequn.ColConsent:
 		return true

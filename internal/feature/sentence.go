@@ -74,7 +74,7 @@ func singular(words string) string {
 // unitsZH are units in Chinese; others stand as they are.
 var unitsZH = map[string]string{"orders": "单", "events": "次", "days": "天", "years": "岁", "share": "", "pieces": "件", "products": "种", "kinds": "种", "sessions": "次", "items": "种",
 	"contacts": "次", "campaigns": "个", "refunds": "次", "lines": "行", "gaps": "倍", "ratio": "倍", "nats": "", "o'clock": "点", "orders a day": "单/天", " a month": "/月", "CNY a month": "元/月", "CNY": "元", "yes or no": "", "year": "年",
-	"minutes": "分钟", "days a month": "天/月"}
+	"minutes": "分钟", "people": "人", "days a month": "天/月"}
 
 func valueText(f query.Feature, number float64, text string, lang kequn.Lang) (string, bool) {
 	if f.Node.Type == query.Text {
