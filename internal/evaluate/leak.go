@@ -115,7 +115,7 @@ func Leaks(ctx context.Context, p LeakProbe) ([]Leak, error) {
 	if len(cols) == 0 && p.Others == nil {
 		return nil, nil
 	}
-	full := &xray{LeakProbe: p, hash: model.RowDraw(inputs, p.Y, p.W, kernel.Mix(p.Seed))}
+	full := &xray{LeakProbe: p, doubt: map[string]bool{}, hash: model.RowDraw(inputs, p.Y, p.W, kernel.Mix(p.Seed))}
 	full.known = full.knownRows()
 	steps := []func(){full.encodings, full.texts, full.ids, full.order, full.twins, full.persons}
 	for _, step := range steps {

@@ -13,7 +13,7 @@ import (
 
 // Limits of what single columns may tell.
 const (
-	pureShare   = 0.98 // of the rows with such a value have one outcome: only what follows from the outcome is so clean
+	pureShare   = 0.97 // of the rows with such a value have one outcome: only what follows from the outcome is so clean
 	pureRows    = 30   // rows with such a value at least
 	pureOfClass = 0.02 // and this share of the outcome's rows
 	commonClass = 0.8  // an outcome as frequent as this is nearly pure by nature

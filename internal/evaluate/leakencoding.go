@@ -6,14 +6,16 @@ import (
 
 	"kequn"
 	"kequn/internal/kernel"
+	"kequn/internal/metric"
 	"kequn/internal/table"
 )
 
 // Limits of what counts as the group's own mean outcome.
 const (
-	encodedGroups = 15  // different values at least
-	encodedRows   = 3   // rows a value on average
-	encodedOff    = 0.1 // of the distance that chance puts between an honest figure and the mean outcome of its rows
+	encodedGroups = 8    // different values at least
+	encodedRows   = 3    // rows a value on average
+	encodedOff    = 0.1  // of the distance that chance puts between an honest figure and the mean outcome of its rows
+	encodedChance = 1e-6 // and an honest one is so near with this chance at most
 )
 
 // encodings looks for numbers that are the mean outcome of a group, with the row itself counted in: target encoding over the whole table.
@@ -124,6 +126,9 @@ func (x *xray) encoded(c *table.Column) (off float64, values int) {
 		spread += count[g] * (m - mean) * (m - mean)
 	}
 	if !(spread > 0) || !(pooled > 0) {
+		return none, 0
+	}
+	if 1-metric.ChiSquareTail(chi, float64(k-4)) > encodedChance {
 		return none, 0
 	}
 	return chi / float64(k-4), k

@@ -17,7 +17,7 @@ func (x *xray) vanishing(ctx context.Context) error {
 		return nil
 	}
 	t := x.rest() // columns that are caught already hide what the others do
-	m, with, err := x.fit(ctx, t, x.hash, nil)
+	m, with, err := x.fit(ctx, t, x.hash, nil, 0)
 	if err != nil || m == nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (x *xray) vanishing(ctx context.Context) error {
 		if rank == suspects || share[j] < mostWorth {
 			break
 		}
-		_, without, err := x.fit(ctx, t.Drop(cols[j].Name), x.hash, nil)
+		_, without, err := x.fit(ctx, t.Drop(cols[j].Name), x.hash, nil, 0)
 		if err != nil {
 			return err
 		}
@@ -81,19 +81,19 @@ func (x *xray) weigh(ctx context.Context) ([]Leak, error) {
 		with, without := math.NaN(), math.NaN()
 		var err error
 		if s, ok := x.apart[l.Column]; ok {
-			if _, with, err = x.fit(ctx, clean, s.with, nil); err != nil {
+			if with, err = x.skill(ctx, clean, s.with, nil); err != nil {
 				return nil, err
 			}
 			t := clean
 			if l.Reason == LeakPerson {
 				t = clean.Drop(l.Column)
 			}
-			if _, without, err = x.fit(ctx, t, s.without, s.keep); err != nil {
+			if without, err = x.skill(ctx, t, s.without, s.keep); err != nil {
 				return nil, err
 			}
 		} else {
 			if !fitted {
-				if _, base, err = x.fit(ctx, clean, x.hash, nil); err != nil {
+				if base, err = x.skill(ctx, clean, x.hash, nil); err != nil {
 					return nil, err
 				}
 				fitted = true
@@ -103,11 +103,11 @@ func (x *xray) weigh(ctx context.Context) ([]Leak, error) {
 			if c := x.suspect(l.Column); c != nil {
 				t.Columns = append(t.Columns, c)
 			}
-			if _, with, err = x.fit(ctx, t, x.hash, nil); err != nil {
+			if with, err = x.skill(ctx, t, x.hash, nil); err != nil {
 				return nil, err
 			}
 		}
-		if x.doubt[l.Column] && l.Reason != LeakTwins && with-max(without, x.chance()) < idGain {
+		if x.doubt[l.Column] && with-max(without, x.chance()) < idGain {
 			continue
 		}
 		if with == with {
@@ -132,14 +132,34 @@ func (x *xray) suspect(name string) *table.Column {
 	return x.X.Column(name)
 }
 
+// fewJudged is the number of rows below which every fold is judged in turn: one fold of fewer is mostly noise.
+const fewJudged = 10_000
+
+// skill returns what the probe model knows of rows it has not seen, the mean over folds where rows are few.
+func (x *xray) skill(ctx context.Context, t *table.Table, fold []uint64, keep []bool) (float64, error) {
+	rounds := 1
+	if len(x.known) < fewJudged {
+		rounds = nFolds
+	}
+	sum := 0.0
+	for k := range rounds {
+		_, v, err := x.fit(ctx, t, fold, keep, uint64(k))
+		if err != nil {
+			return 0, err
+		}
+		sum += v
+	}
+	return sum / float64(rounds), nil
+}
+
 // fit trains the probe model on two folds and returns what it knows of the third. It returns no model where it cannot. Only rows to keep
 // take part; nil keeps all.
-func (x *xray) fit(ctx context.Context, t *table.Table, fold []uint64, keep []bool) (model.Model, float64, error) {
+func (x *xray) fit(ctx context.Context, t *table.Table, fold []uint64, keep []bool, judged uint64) (model.Model, float64, error) {
 	var train, test []int32
 	for i, h := range fold {
 		switch {
 		case keep != nil && !keep[i]:
-		case h%nFolds == 0:
+		case h%nFolds == judged:
 			test = append(test, int32(i))
 		default:
 			train = append(train, int32(i))

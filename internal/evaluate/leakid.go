@@ -40,9 +40,6 @@ func (x *xray) keeping(score []float64, l Leak) {
 }
 
 func (x *xray) doubtful(l Leak) {
-	if x.doubt == nil {
-		x.doubt = map[string]bool{}
-	}
 	x.doubt[l.Column] = true
 	x.add(l)
 }

@@ -17,8 +17,11 @@ const (
 	twinShare   = 0.01 // of the rows repeat another
 	twinLeast   = 20
 	twinAgree   = 0.95 // of the repetitions carry the outcome along: look-alikes differ in it now and then
-	twinErrors  = 5    // more than shuffled outcomes would
+	twinErrors  = 4    // more than shuffled outcomes would
 	twinRarity  = 10   // bits by which a repeated row's values are rarer than one in all pairs of rows
+	nearRank    = 0.01 // of all rows lie between the numbers of nearly equal rows
+	nearRarity  = 3    // bits, as for equal rows; their outcomes must agree besides
+	nearWindow  = 4    // rows that each is compared with
 	personRows  = 50   // rows of one person at most, on average
 	personShare = 0.3  // of the rows have another one of the same person
 	personAgree = 0.3  // correlation of outcomes within a person beyond that of neighbouring values
@@ -61,18 +64,138 @@ func (x *xray) twins() {
 		a = b
 	}
 	n := float64(len(rows))
-	chance := max(x.sameOutcome(x.known), x.sameOutcome(all)) // people of whom nothing is known look alike and mostly do the same
-	beyond := (alike/math.Max(1, again) - chance) * math.Sqrt(again/math.Max(1e-9, chance*(1-chance)))
-	if again < twinLeast || again < twinShare*n || kinds < n/2 || alike < twinAgree*again || beyond < twinErrors || x.rarity(repeated) < 2*math.Log2(n)+twinRarity {
+	if again < twinLeast || again < twinShare*n || kinds < n/2 || !x.beyondChance(again, alike, all) || x.rarity(repeated) < 2*math.Log2(n)+twinRarity {
+		x.nearTwins()
 		return
 	}
+	x.repeats(keep, Leak{Column: RepeatedRows, Reason: LeakTwins, Evidence: Text{
+		fmt.Sprintf("%.0f 行（%.1f%%）与别的行完全相同，连结果也相同：随机切分会用同一条记录既训练又评判。请先去重，或让相同的行留在同一折。", alike, 100*alike/n),
+		fmt.Sprintf("%.0f rows (%.1f %%) equal another row in every column, the outcome too: a random split trains and judges on the same record. Remove them, or keep equal rows in one fold.", alike, 100*alike/n)}})
+}
+
+// beyondChance tells whether repetitions carry their outcome along, more often than the outcomes of such rows agree by chance: people of whom
+// nothing is known look alike too, and mostly do the same.
+func (x *xray) beyondChance(again, alike float64, rows []int32) bool {
+	chance := max(x.sameOutcome(x.known), x.sameOutcome(rows))
+	beyond := (alike/math.Max(1, again) - chance) * math.Sqrt(again/math.Max(1e-9, chance*(1-chance)))
+	return alike >= twinAgree*again && beyond >= twinErrors
+}
+
+// repeats keeps a finding about rows that repeat others: all but those to keep.
+func (x *xray) repeats(keep []bool, l Leak) {
 	if x.apart == nil {
 		x.apart = map[string]split{}
 	}
-	x.apart[RepeatedRows] = split{with: x.rowFolds(), without: x.hash, keep: keep}
-	x.add(Leak{Column: RepeatedRows, Reason: LeakTwins, Evidence: Text{
-		fmt.Sprintf("%.0f 行（%.1f%%）与别的行完全相同，连结果也相同：随机切分会用同一条记录既训练又评判。请先去重，或让相同的行留在同一折。", alike, 100*alike/n),
-		fmt.Sprintf("%.0f rows (%.1f %%) equal another row in every column, the outcome too: a random split trains and judges on the same record. Remove them, or keep equal rows in one fold.", alike, 100*alike/n)}})
+	x.apart[l.Column] = split{with: x.rowFolds(), without: x.hash, keep: keep}
+	x.add(l)
+}
+
+// nearTwins looks for records that stand in the table again with figures a little changed: rows of the same categories whose numbers lie
+// within a hundredth of all rows of each other in every column. Rows are compared with the next few by each of the columns with most values.
+func (x *xray) nearTwins() {
+	type ranked struct {
+		column *table.Column
+		rank   []float64 // NaN: missing
+		values int
+	}
+	n := len(x.known)
+	key := make([]uint64, len(x.Y.Y))
+	var numbers []ranked
+	for _, c := range x.X.Columns {
+		if c.Kind.InCode() || c.Kind == table.Bool {
+			group, _ := valuesOf(c)
+			for i, g := range group {
+				key[i] = kernel.Mix(key[i] ^ uint64(g))
+			}
+			continue
+		}
+		numbers = append(numbers, ranked{column: c})
+	}
+	if n < 2*leastProbed || len(numbers) < 3 {
+		return
+	}
+	kernel.Parallel(len(numbers), x.Threads, 1, func(lo, hi int) {
+		for j := lo; j < hi; j++ {
+			v := numbers[j].column.Floats()
+			numbers[j].rank = ranks(v)
+			last := math.NaN()
+			for _, r := range numbers[j].rank {
+				if r != last {
+					numbers[j].values, last = numbers[j].values+1, r
+				}
+			}
+		}
+	})
+	slices.SortStableFunc(numbers, func(a, b ranked) int { return cmp.Compare(b.values, a.values) })
+	near := nearRank * float64(len(x.Y.Y))
+	same := func(a, b int32) bool {
+		if key[a] != key[b] {
+			return false
+		}
+		for _, c := range numbers {
+			if d := c.rank[a] - c.rank[b]; d > near || d < -near {
+				return false
+			}
+		}
+		return true
+	}
+	first := make([]int32, len(x.Y.Y)) // an earlier row that is nearly the same, + 1
+	for _, c := range numbers[:min(3, len(numbers))] {
+		order := slices.Clone(x.known)
+		slices.SortStableFunc(order, func(a, b int32) int {
+			if d := cmp.Compare(key[a], key[b]); d != 0 {
+				return d
+			}
+			return cmp.Compare(c.rank[a], c.rank[b])
+		})
+		for k, a := range order {
+			for _, b := range order[k+1 : min(k+1+nearWindow, n)] {
+				if from, to := min(a, b), max(a, b); same(a, b) && (first[to] == 0 || from+1 < first[to]) {
+					first[to] = from + 1
+				}
+			}
+		}
+	}
+	keep := make([]bool, len(x.Y.Y))
+	var again, alike float64
+	var all, repeated []int32
+	for i, f := range first {
+		if keep[i] = f == 0; keep[i] {
+			continue
+		}
+		again++
+		if x.Y.Y[i] == x.Y.Y[f-1] {
+			alike++
+		}
+		all = append(all, int32(i), f-1)
+		repeated = append(repeated, int32(i))
+	}
+	if again < twinLeast || again < twinShare*float64(n) || again > float64(n)/2 || !x.beyondChance(again, alike, all) {
+		return
+	}
+	// What the pairs have in common must be rare: each column for itself, a hundredth of the rows on either side.
+	bits := make([]float64, len(x.X.Columns))
+	for j, c := range x.X.Columns {
+		group, k := valuesOf(c)
+		count := make([]float64, k)
+		for _, i := range x.known {
+			count[group[i]]++
+		}
+		for _, i := range repeated {
+			share := count[group[i]] / float64(n)
+			if !c.Kind.InCode() && c.Kind != table.Bool {
+				share = math.Max(share, 2*nearRank)
+			}
+			bits[j] -= math.Log2(share)
+		}
+	}
+	if kernel.Sum(bits)/again < 2*math.Log2(float64(n))+nearRarity {
+		return
+	}
+	l := Leak{Column: RepeatedRows, Reason: LeakTwins, Evidence: Text{
+		fmt.Sprintf("%.0f 行（%.1f%%）与别的行几乎相同（类别一致、数字相差无几），结果也相同：很可能是同一个人的记录，随机切分会在两边见到他。请去重，或用 --id 指明是谁。", alike, 100*alike/float64(n)),
+		fmt.Sprintf("%.0f rows (%.1f %%) nearly equal another row (the same categories, numbers hardly different), the outcome too: they are probably records of one person, whom a random split sees on both sides. Remove them, or say with --id who it is.", alike, 100*alike/float64(n))}}
+	x.repeats(keep, l)
 }
 
 // rowFolds draws a fold for each row by its number: a split that knows nothing of repetitions.
@@ -205,11 +328,19 @@ func whole(c *table.Column) bool {
 // person measures how much more alike rows of one value are than rows of neighbouring values.
 func (x *xray) person(c *table.Column) (group []int32, agree float64, rows, keys int) {
 	group, n := valuesOf(c)
-	order := slices.DeleteFunc(slices.Clone(x.known), func(i int32) bool { return group[i] == 0 })
+	keep := x.apart[RepeatedRows].keep // copies of a record are said already
+	order := slices.DeleteFunc(slices.Clone(x.known), func(i int32) bool { return group[i] == 0 || keep != nil && !keep[i] })
 	if n < leastProbed || len(order) > personRows*n {
 		return group, 0, 0, 0
 	}
-	slices.SortStableFunc(order, func(a, b int32) int { return cmp.Compare(group[a], group[b]) })
+	// Within a value rows are taken in an order drawn by lot: in the file's, neighbours may agree for other reasons.
+	lot := x.rowFolds()
+	slices.SortFunc(order, func(a, b int32) int {
+		if d := cmp.Compare(group[a], group[b]); d != 0 {
+			return d
+		}
+		return cmp.Compare(lot[a], lot[b])
+	})
 	z := kernel.Take(x.Y.Y, order)
 	if x.Y.Task == kequn.Regression {
 		z = ranks(z)
