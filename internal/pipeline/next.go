@@ -365,18 +365,22 @@ func (s *Shop) nextLists(ctx context.Context, v *view, g plan.Goal, ask kequn.Cu
 				out.relevant = append(out.relevant, relevantOf(past, future, c, !g.Within.IsZero(), g.Fresh))
 			}
 		}
-		list, score, err := fit.Lists(ctx, h)
+		orders := []string{fit.Chosen}
+		if actual {
+			for _, m := range fit.Scores {
+				if m.Name != fit.Chosen {
+					orders = append(orders, m.Name)
+				}
+			}
+		}
+		list, score, err := fit.Lists(ctx, h, orders...)
 		if err != nil {
 			return err
 		}
-		out.list, out.score = append(out.list, list...), append(out.score, score...)
+		out.list, out.score = append(out.list, list[0]...), append(out.score, score[0]...)
 		if actual {
-			for _, m := range fit.Scores {
-				l, _, err := fit.ListsBy(ctx, h, m.Name)
-				if err != nil {
-					return err
-				}
-				out.base[m.Name] = append(out.base[m.Name], l...)
+			for k, name := range orders {
+				out.base[name] = append(out.base[name], list[k]...)
 			}
 		}
 		s.Progress(s.Lang.Pick("排名 ", "lists of ")+g.Name, int64(len(out.list)), 0)

@@ -305,19 +305,15 @@ func (f *Fit) judge(ctx context.Context, t Task) error {
 	if orders == nil {
 		orders = []string{Popular}
 	}
-	lists := make([][][]int32, len(orders))
-	spent := make([]float64, len(orders))
 	relevant := make([][]int32, len(q))
 	for i := range q {
 		relevant[i] = q[i].Relevant
 	}
+	lists, _, spent, err := f.lists(ctx, t.History, stats, q, orders)
+	if err != nil {
+		return err
+	}
 	for k, name := range orders {
-		began := time.Now()
-		var err error
-		if lists[k], _, err = f.lists(ctx, t.History, stats, q, name); err != nil {
-			return err
-		}
-		spent[k] = time.Since(began).Seconds()
 		if name == Ranker && len(f.Seconds) == 1 {
 			spent[k] += f.Seconds[0]
 		}
@@ -361,47 +357,70 @@ func (f *Fit) judge(ctx context.Context, t Task) error {
 	return nil
 }
 
-// lists answers queries by one order, in parallel; the result does not depend on the number of threads.
-func (f *Fit) lists(ctx context.Context, h *History, s *stats, q []Query, name string) (list [][]int32, score [][]float64, err error) {
-	list, score = make([][]int32, len(q)), make([][]float64, len(q))
-	pools := make([]*pool, kernel.Threads(f.opt.Threads))
-	errs := make([]error, kernel.NBlocks(len(q), 64))
-	kernel.Workers(len(q), f.opt.Threads, 64, func(worker, block, lo, hi int) {
+// block is how many queries are ranked together: one call of the ranker for all their candidates.
+const block = 64
+
+// lists answers queries by each of the orders, in parallel; the result does not depend on the number of threads. spent is the
+// seconds of all threads that went into ranking by each order.
+func (f *Fit) lists(ctx context.Context, h *History, s *stats, q []Query, orders []string) (list [][][]int32, score [][][]float64, spent []float64, err error) {
+	list, score = make([][][]int32, len(orders)), make([][][]float64, len(orders))
+	for k := range orders {
+		list[k], score[k] = make([][]int32, len(q)), make([][]float64, len(q))
+	}
+	workers := kernel.Threads(f.opt.Threads)
+	pools, errs := make([]*pool, workers), make([]error, kernel.NBlocks(len(q), block))
+	took := make([][]time.Duration, workers)
+	kernel.Workers(len(q), f.opt.Threads, block, func(worker, at, lo, hi int) {
 		if pools[worker] == nil {
-			pools[worker] = newPool(h, f.nValues, f.opt.Fresh)
+			pools[worker], took[worker] = newPool(h, f.nValues, f.opt.Fresh), make([]time.Duration, len(orders))
 		}
 		p := pools[worker]
+		var code []int32
+		var fact []float32
+		ends := make([]int, 0, hi-lo)
 		for i := lo; i < hi && ctx.Err() == nil; i++ {
 			p.find(s, q[i].Customer, q[i].At)
-			score1, err := p.scores(name, f.ranker)
+			code, fact = append(code, p.code...), append(fact, p.fact...)
+			ends = append(ends, len(code))
+		}
+		for k, name := range orders {
+			began := time.Now()
+			all, err := scores(fact, len(code), name, f.ranker)
 			if err != nil {
-				errs[block] = err
+				errs[at] = err
 				return
 			}
-			for _, k := range p.top(score1, f.opt.Top) {
-				list[i], score[i] = append(list[i], p.code[k]), append(score[i], score1[k])
+			from := 0
+			for i, to := range ends {
+				for _, c := range top(all[from:to], f.opt.Top) {
+					list[k][lo+i], score[k][lo+i] = append(list[k][lo+i], code[from+int(c)]), append(score[k][lo+i], all[from+int(c)])
+				}
+				from = to
 			}
+			took[worker][k] += time.Since(began)
 		}
 	})
-	for _, e := range errs {
-		if e != nil {
-			return nil, nil, e
+	spent = make([]float64, len(orders))
+	for _, w := range took {
+		for k := range w {
+			spent[k] += w[k].Seconds()
 		}
 	}
-	return list, score, ctx.Err()
+	for _, e := range errs {
+		if e != nil {
+			return nil, nil, nil, e
+		}
+	}
+	return list, score, spent, ctx.Err()
 }
 
-// Lists returns the chosen order's list for each customer of a history at the moment of asking, with scores: of the ranker, the
-// chance that the value comes; of the others, numbers that only order.
-func (f *Fit) Lists(ctx context.Context, h *History) (list [][]int32, score [][]float64, err error) {
-	return f.ListsBy(ctx, h, f.Chosen)
-}
-
-// ListsBy is [Fit.Lists] of a named order.
-func (f *Fit) ListsBy(ctx context.Context, h *History, name string) (list [][]int32, score [][]float64, err error) {
+// Lists returns, for each order asked for, the list of each customer of a history at the moment of asking, with scores: of the
+// ranker, the chance that the value comes; of the others, numbers that only order.
+func (f *Fit) Lists(ctx context.Context, h *History, orders ...string) (list [][][]int32, score [][][]float64, err error) {
 	q := make([]Query, h.NCustomers())
 	for c := range q {
 		q[c] = Query{Customer: int32(c), At: f.stats.until}
 	}
-	return f.lists(ctx, h, f.stats, q, name)
+	list, score, _, err = f.lists(ctx, h, f.stats, q, orders)
+	return list, score, err
 }

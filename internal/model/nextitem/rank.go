@@ -23,15 +23,17 @@ var Names = []string{Popular, Repeat, Recent, Cooccur, Ranker}
 // Baselines are the orders that need no learning about values that go together.
 var Baselines = []string{Popular, Repeat, Recent}
 
-// scores returns the order's score of each candidate; popularity breaks ties of the simple ones.
-func (p *pool) scores(name string, learnt model.Model) ([]float64, error) {
-	n := len(p.code)
+// scores returns the order's score of each of n candidates; popularity breaks ties of the simple ones.
+func scores(fact []float32, n int, name string, learnt model.Model) ([]float64, error) {
 	if name == Ranker {
-		return learnt.Predict(asTable(p.fact, n))
+		if n == 0 {
+			return nil, nil
+		}
+		return learnt.Predict(asTable(fact, n))
 	}
 	out := make([]float64, n)
 	for k := range n {
-		f := p.fact[k*nFacts : (k+1)*nFacts]
+		f := fact[k*nFacts : (k+1)*nFacts]
 		popular := float64(f[popLately]) + 1e-3*float64(f[popAll])
 		rank := float64(f[ownRank])
 		mine := !math.IsNaN(rank)
@@ -56,7 +58,7 @@ func (p *pool) scores(name string, learnt model.Model) ([]float64, error) {
 }
 
 // top returns the n best candidates by score, best first, ties by the value's order.
-func (p *pool) top(score []float64, n int) []int32 {
+func top(score []float64, n int) []int32 {
 	order := make([]int32, len(score))
 	for i := range order {
 		order[i] = int32(i)
