@@ -48,7 +48,7 @@ type buffer struct {
 	settling sync.WaitGroup
 	tickets  chan struct{}
 	spare    spareColumns
-	texts    atomic.Int64 // bytes of the settled chunks' customers
+	names    atomic.Int64 // bytes of the settled chunks' customers
 }
 
 // chunk is up to chunkRows rows: as they came until it is settled, by bucket afterwards.
@@ -57,6 +57,9 @@ type chunk struct {
 	at    []uint16 // settled: where each row stood; rows of nobody stay where they are and have none
 	rows  []int32  // settled: bucket k has the rows [rows[k], rows[k+1])
 	names []int32  // and the customers [names[k], names[k+1])
+	tags  []uint32 // of each customer, bits 24 to 55 of the hash
+	ends  []uint32 // and where the text ends in texts
+	texts []byte
 }
 
 // spareColumns is memory that settling one column leaves for the next.
@@ -106,7 +109,7 @@ func (b *buffer) renew() {
 	b.settling.Wait()
 	b.first += int64(b.rows)
 	b.chunks, b.rows, b.settled = nil, 0, 0
-	b.texts.Store(0)
+	b.names.Store(0)
 	b.id = table.NewDict()
 	b.fields, b.clear = make([]*table.Dict, len(b.l.fields)), make([]*table.Dict, len(b.l.clear))
 	for i := range b.fields {
@@ -140,7 +143,12 @@ func (b *buffer) bytes() int64 {
 	}
 	width += 4 * int64(len(b.l.clear))
 	n := int64(len(b.chunks)) * chunkRows * width
-	n += int64(b.id.Size()) + b.texts.Load()
+	n += int64(b.id.Size()) + b.names.Load()
+	for _, c := range b.chunks[b.settled:] {
+		if c.cust != nil {
+			n += int64(c.cust.Dict.Size())
+		}
+	}
 	for _, d := range b.fields {
 		n += int64(d.Size())
 	}

@@ -70,6 +70,12 @@ type Load struct {
 // Loading it again would change nothing: every row is a duplicate.
 func (t *Tx) HasFile(ds plan.Dataset, hash string) (File, bool) { return hasFile(t.next, ds, hash) }
 
+// HasFiles tells whether any file was loaded into the dataset of that name.
+func (t *Tx) HasFiles(dataset string) bool {
+	d := findDataset(t.next.Datasets, dataset)
+	return d != nil && len(d.Files) > 0
+}
+
 func hasFile(m *manifest, ds plan.Dataset, hash string) (File, bool) {
 	if d := findDataset(m.Datasets, ds.Name); d != nil && hash != "" {
 		want := mappingOf(ds)

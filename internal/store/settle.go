@@ -21,7 +21,7 @@ func (b *buffer) settle(end bool) {
 		b.tickets <- struct{}{}
 		b.settling.Go(func() {
 			c.settle(&b.spare)
-			b.texts.Add(int64(c.cust.Dict.Size()) + 8*int64(len(c.hash)))
+			b.names.Add(int64(len(c.texts)) + 8*int64(len(c.ends)))
 			<-b.tickets
 		})
 	}
@@ -33,7 +33,7 @@ func (b *buffer) settle(end bool) {
 func (c *chunk) settle(s *spareColumns) {
 	// Customers by bucket, and what each one's number is then.
 	c.hashNew()
-	nNames := c.cust.Dict.Len()
+	nNames, texts := c.cust.Dict.Len(), len(c.cust.Dict.Data())
 	c.names = make([]int32, nRanges+1)
 	for _, h := range c.hash {
 		c.names[h>>56+1]++
@@ -43,25 +43,22 @@ func (c *chunk) settle(s *spareColumns) {
 	}
 	next := slices.Clone(c.names[:nRanges])
 	order, number := takeSpare(s, &s.i32)[:nNames], takeSpare(s, &s.i32)[:nNames]
-	hash := make([]uint64, nNames)
+	c.tags, c.ends, c.texts = make([]uint32, nNames), make([]uint32, nNames), make([]byte, 0, texts)
+	bucket := make([]uint8, nNames)
 	for i, h := range c.hash {
 		at := next[h>>56]
 		next[h>>56]++
-		order[at], number[i], hash[at] = int32(i), at, h
+		order[at], number[i] = int32(i), at
+		c.tags[at], bucket[at] = uint32(h>>24), uint8(h>>56)
 	}
-	dict := table.NewDict()
-	dict.Grow(nNames, len(c.cust.Dict.Data()))
-	for _, i := range order {
-		dict.Push(c.cust.Dict.Bytes(int(i)))
+	for at, i := range order {
+		c.texts = append(c.texts, c.cust.Dict.Bytes(int(i))...)
+		c.ends[at] = uint32(len(c.texts))
 	}
-	c.hash, c.cust.Dict = hash, dict
+	c.hash, c.cust.Dict = nil, nil
 
 	// Rows by bucket.
 	c.rows = make([]int32, nRanges+1)
-	bucket := make([]uint8, nNames)
-	for i, h := range hash {
-		bucket[i] = uint8(h >> 56)
-	}
 	for i, k := range c.cust.Code {
 		n := number[k]
 		c.cust.Code[i] = n
@@ -94,6 +91,15 @@ func (c *chunk) settle(s *spareColumns) {
 	for _, f := range c.clear {
 		arrange(s, &s.i32, &f.Code, c.at)
 	}
+}
+
+// name returns the customer of a number of a settled chunk.
+func (c *chunk) name(i int32) []byte {
+	from := uint32(0)
+	if i > 0 {
+		from = c.ends[i-1]
+	}
+	return c.texts[from:c.ends[i]:c.ends[i]]
 }
 
 // arrange puts a column in the order of at; what it lay in before is memory for the next.
@@ -194,20 +200,20 @@ func (s *sorter) sort(k int) {
 	}
 	slots := s.slots[:size]
 	clear(slots)
-	mask := uint64(size - 1)
+	mask := uint32(size - 1)
 	s.names, s.number, s.numbers = s.names[:0], s.number[:0], slices.Grow(s.numbers[:0], nNames)
 	for _, c := range b.chunks {
 		from := len(s.numbers)
 		for i := c.names[k]; i < c.names[k+1]; i++ {
-			h, text := c.hash[i], c.cust.Dict.Bytes(int(i))
-			at := h & mask
+			tag, text := c.tags[i], c.name(i)
+			at := tag & mask
 			for {
 				id := slots[at]
 				if id == 0 {
-					s.names = append(s.names, name{h, text, int32(len(s.names))})
+					s.names = append(s.names, name{customerHash(text), text, int32(len(s.names))})
 					id = int32(len(s.names))
 					slots[at] = id
-				} else if n := &s.names[id-1]; n.hash != h || string(n.text) != string(text) {
+				} else if n := &s.names[id-1]; uint32(n.hash>>24) != tag || string(n.text) != string(text) {
 					at = (at + 1) & mask
 					continue
 				}
