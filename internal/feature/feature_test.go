@@ -178,15 +178,17 @@ func TestValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	entries := feature.Catalogue(fs)
-	feature.Describe(entries, panel)
+	all := feature.NewSummary(fs, len(cutoffs))
+	all.Add(panel)
+	all.Describe(entries)
 	for _, e := range entries {
 		switch {
-		case e.Stats == nil || e.Stats.Rows != panel.NRows():
+		case e.Stats == nil || e.Stats.Rows == 0 || e.Stats.Rows > panel.NRows():
 			t.Fatalf("%s has no stats", e.Name)
 		case e.Stats.MissingShare == 1:
 			t.Errorf("%s is missing for everybody: %s", e.Name, e.Definition)
-		case strings.HasSuffix(e.Name, "share") && (e.Stats.Min < 0 || e.Stats.Max > 1) && e.Name != "refunds_share":
-			t.Errorf("%s goes from %v to %v", e.Name, e.Stats.Min, e.Stats.Max)
+		case strings.HasSuffix(e.Name, "share") && len(e.Stats.Quantiles) > 0 && (e.Stats.Quantiles[0] < 0 || e.Stats.Quantiles[4] > 1) && e.Name != "refunds_share":
+			t.Errorf("%s goes from %v to %v", e.Name, e.Stats.Quantiles[0], e.Stats.Quantiles[4])
 		case math.IsNaN(e.Stats.Mean) || math.IsInf(e.Stats.Drift, 0):
 			t.Errorf("%s: %+v", e.Name, *e.Stats)
 		}

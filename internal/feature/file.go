@@ -162,4 +162,3 @@ func wholeNumber(v float64) bool { return v == math.Trunc(v) && math.Abs(v) < 1<
 
 // isText tells how an engine writes a feature.
 func isText(f query.Feature) bool { return f.Node.Type == query.Text }
-

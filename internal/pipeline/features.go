@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"kequn"
 	"kequn/internal/engine"
 	"kequn/internal/feature"
+	"kequn/internal/plan"
 	"kequn/internal/query"
 	"kequn/internal/rule"
 )
@@ -21,19 +24,37 @@ type FeatureFlags struct {
 	Cutoff string // "", or cutoffs separated by commas
 	Only   string // "", own, automatic, or names separated by commas
 	Out    string // CSV, or Parquet where the name says so
+	Facts  bool   // how values look and drift, also where Out is set
 }
 
 // FeatureList is the catalogue, and where the values went.
 type FeatureList struct {
-	Cutoff   string          `json:"cutoff"`            // the newest
-	Cutoffs  []string        `json:"cutoffs,omitempty"` // where several were asked for, oldest first
-	Rows     int             `json:"rows,omitempty"`    // customers × cutoffs written
-	Out      string          `json:"out,omitempty"`
-	Hash     string          `json:"hash"` // of the definitions
-	Features []feature.Entry `json:"features"`
+	Cutoff    string          `json:"cutoff"`             // the newest
+	Cutoffs   []string        `json:"cutoffs,omitempty"`  // where several were asked for, oldest first
+	Compared  []string        `json:"compared,omitempty"` // cutoffs between which drift is told, oldest first
+	Customers int             `json:"customers,omitempty"`
+	Rows      int             `json:"rows,omitempty"` // customers × cutoffs written
+	Out       string          `json:"out,omitempty"`
+	Page      string          `json:"page,omitempty"`
+	Hash      string          `json:"hash"` // of the definitions
+	Notes     []string        `json:"notes,omitempty"`
+	Features  []feature.Entry `json:"features"`
 }
 
-// Features lists the features; with Out it writes a row for every cutoff and customer with an event before it.
+// Drifting returns the features that moved most between the cutoffs, most first, at most n of them and none below a small effect.
+func (l *FeatureList) Drifting(n int) []feature.Entry {
+	var out []feature.Entry
+	for _, e := range l.Features {
+		if e.Stats != nil && e.Stats.Drift >= feature.SmallDrift {
+			out = append(out, e)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b feature.Entry) int { return cmp.Compare(b.Stats.Drift, a.Stats.Drift) })
+	return out[:min(n, len(out))]
+}
+
+// Features lists the features, and how their values look and drift. With Out it writes a row for every cutoff and customer with an
+// event before it.
 func (s *Shop) Features(ctx context.Context, f FeatureFlags) (*FeatureList, error) {
 	v, err := s.look()
 	if err != nil {
@@ -48,18 +69,86 @@ func (s *Shop) Features(ctx context.Context, f FeatureFlags) (*FeatureList, erro
 		return nil, err
 	}
 	out := &FeatureList{Cutoff: kequn.FormatZone(cutoffs[len(cutoffs)-1], v.zone), Hash: query.Hash(defs), Features: feature.Catalogue(defs)}
-	if len(cutoffs) > 1 {
-		for _, c := range cutoffs {
-			out.Cutoffs = append(out.Cutoffs, kequn.FormatZone(c, v.zone))
-		}
+	for i := range out.Features {
+		out.Features[i].Own = s.own(out.Features[i].Name)
 	}
-	if f.Out == "" {
-		return out, nil
+	if len(cutoffs) > 1 {
+		out.Cutoffs = v.times(cutoffs)
 	}
 	s.Progress(s.Lang.Pick("特征", "features"), 0, 0)
-	out.Out = f.Out
-	out.Rows, err = s.writeFeatures(ctx, v, f.Out, cutoffs, defs)
+	if f.Out != "" {
+		out.Out = f.Out
+		if out.Rows, err = s.writeFeatures(ctx, v, f.Out, cutoffs, defs); err != nil {
+			return nil, err
+		}
+	}
+	if f.Out == "" || f.Facts {
+		if len(cutoffs) == 1 {
+			cutoffs = v.compared(cutoffs[0])
+		}
+		out.Compared = v.times(cutoffs)
+		out.Notes = s.unknownYet(v, cutoffs[len(cutoffs)-1], defs)
+		out.Customers, err = s.summarise(ctx, v, cutoffs, defs, out.Features)
+	}
 	return out, err
+}
+
+// times writes cutoffs in the plan's zone.
+func (v *view) times(cutoffs []kequn.Cutoff) []string {
+	out := make([]string, len(cutoffs))
+	for i, c := range cutoffs {
+		out[i] = kequn.FormatZone(c, v.zone)
+	}
+	return out
+}
+
+// compared returns the cutoffs between which drift is told: those that a goal of 30 days would be learnt and judged at, and the
+// asking one last.
+func (v *view) compared(ask kequn.Cutoff) []kequn.Cutoff {
+	first, _ := v.span()
+	c, ok := ChooseCutoffs(first, ask, kequn.Span{}, kequn.Days(30), v.zone)
+	if !ok {
+		return []kequn.Cutoff{ask}
+	}
+	return append(c.All(), ask)
+}
+
+// summarise sums the features' values up in their entries, in one pass over all cutoffs, and returns the customers at the last.
+func (s *Shop) summarise(ctx context.Context, v *view, cutoffs []kequn.Cutoff, defs []query.Feature, entries []feature.Entry) (int, error) {
+	sum := feature.NewSummary(defs, len(cutoffs))
+	r := engine.Request{Cutoffs: cutoffs, Zone: v.zone, Features: defs, Threads: s.Threads}
+	if err := s.Engine.Stream(ctx, v.data, r, func(p *engine.Panel) error { sum.Add(p); return nil }); err != nil {
+		return 0, err
+	}
+	sum.Describe(entries)
+	return sum.Customers(), nil
+}
+
+// unknownYet says which tables of customers that the features read were loaded after a cutoff, so that they are missing at it.
+func (s *Shop) unknownYet(v *view, cutoff kequn.Cutoff, defs []query.Feature) []string {
+	var out []string
+	for _, d := range v.datasets {
+		if d.Role != kequn.Customers || d.LoadedAt < cutoff {
+			continue
+		}
+		reads := func(f query.Feature) bool {
+			return slices.ContainsFunc(f.Sources, func(source string) bool {
+				c := d.Column(strings.TrimPrefix(source, d.Name+"."))
+				return c != nil && !c.Fixed && strings.HasPrefix(source, d.Name+".")
+			})
+		}
+		if slices.ContainsFunc(defs, reads) {
+			out = append(out, fmt.Sprintf(s.Lang.Pick("%s 在截止时刻之后才载入（%s），其中的列在此之前视为未知；一直不变的列可在 kequn.yaml 中标 fixed: true，或用 --loaded-at 说明当时就已知道",
+				"%s was loaded after the cutoff (%s), so its columns count as unknown before; mark those that never change with fixed: true in kequn.yaml, or say with --loaded-at that they were known"),
+				d.Name, day(d.LoadedAt, v)))
+		}
+	}
+	return out
+}
+
+// own tells whether the plan defines a feature.
+func (s *Shop) own(name string) bool {
+	return slices.ContainsFunc(s.Plan.Features, func(f plan.Feature) bool { return f.Name == name })
 }
 
 // cutoffs reads a list of cutoffs: different ones, oldest first.
@@ -82,15 +171,7 @@ func (s *Shop) wanted(ctx context.Context, v *view, earliest kequn.Cutoff, only 
 	for i := range names {
 		names[i] = strings.TrimSpace(names[i])
 	}
-	own := func(name string) bool {
-		for _, f := range s.Plan.Features {
-			if f.Name == name {
-				return true
-			}
-		}
-		return false
-	}
-	onlyOwn := only == "own" || only != "" && !slices.ContainsFunc(names, func(n string) bool { return !own(n) })
+	onlyOwn := only == "own" || only != "" && !slices.ContainsFunc(names, func(n string) bool { return !s.own(n) })
 	if only == "own" && len(s.Plan.Features) == 0 {
 		return nil, kequn.Errorf(kequn.KindUsage, "--only own", "kequn.yaml defines no features").WithHint(`for example  spend_90d: 'orders.last("90d").sum("amount")'  under features`)
 	}
@@ -113,9 +194,9 @@ func (s *Shop) wanted(ctx context.Context, v *view, earliest kequn.Cutoff, only 
 	case "":
 		return defs, nil
 	case "own":
-		return slices.DeleteFunc(defs, func(f query.Feature) bool { return !own(f.Name) }), nil
+		return slices.DeleteFunc(defs, func(f query.Feature) bool { return !s.own(f.Name) }), nil
 	case "automatic":
-		return slices.DeleteFunc(defs, func(f query.Feature) bool { return own(f.Name) }), nil
+		return slices.DeleteFunc(defs, func(f query.Feature) bool { return s.own(f.Name) }), nil
 	}
 	for _, n := range names {
 		if !slices.Contains(known, n) {
