@@ -13,6 +13,7 @@ import (
 	"kequn"
 	"kequn/internal/engine"
 	"kequn/internal/model"
+	"kequn/internal/model/gbdt"
 	"kequn/internal/model/nextitem"
 	"kequn/internal/plan"
 	"kequn/internal/query"
@@ -96,6 +97,10 @@ func (s *Shop) named(name string) model.Learner {
 	return nil
 }
 
+// fewLeaves is what candidates and stretches of time are judged by: outcomes that are mostly noise, in rows that come in bunches of one
+// customer. Few leaves with a penalty, and no early stopping: held-out rows of the same customers would tell nothing.
+var fewLeaves = gbdt.Learner{Trees: 150, Rate: 0.08, Leaves: 15, L2: 10, MinRows: 40, ColumnShare: 0.7, Bins: 127}
+
 // nextGoal learns a "next" goal as known at ask and makes every eligible customer's list. With actual, what came after is compared.
 func (s *Shop) nextGoal(ctx context.Context, v *view, g plan.Goal, ask kequn.Cutoff, f GoalFlags, actual bool) (*Prediction, *nextLists, error) {
 	if g.Top == 0 {
@@ -131,7 +136,7 @@ func (s *Shop) nextGoal(ctx context.Context, v *view, g plan.Goal, ask kequn.Cut
 	}
 	task.NValues = rows.values.Len()
 	fit, err := nextitem.Learn(ctx, task, nextitem.Options{Top: g.Top, Fresh: g.Fresh, Orders: orders, Simple: f.Prefer == "simple",
-		Learner: s.named("gbdt-careful"), Few: s.named("linear"), Seed: s.Seed, Threads: s.Threads,
+		Learner: fewLeaves, Few: s.named("linear"), Seed: s.Seed, Threads: s.Threads,
 		Progress: func(done, of int) { s.Progress(s.Lang.Pick("模型 ", "models of ")+g.Name, int64(done), int64(of)) }})
 	if few := (nextitem.ErrFew{}); errors.As(err, &few) {
 		return nil, nil, s.fewNext(g, few.Queries)

@@ -39,6 +39,7 @@ type study struct {
 	group   []int64
 	notes   []string
 	value   *valueStudy // of counts and amounts
+	view    *view       // what it was made from; nil where the rows came from elsewhere
 }
 
 // prepare makes the panel of a goal as known at ask.
@@ -102,6 +103,9 @@ func thin(p *engine.Panel, share float64, seed uint64) {
 // frame turns the panel into outcomes and rounds, and refuses what is too little.
 func (t *study) frame(seed uint64) error {
 	n := t.panel.NRows()
+	if n == 0 {
+		return t.enough(0)
+	}
 	y := t.panel.Y.Columns[0].Num
 	t.y = model.Outcome{Task: t.goal.Task(), Y: y}
 	t.group = make([]int64, n)

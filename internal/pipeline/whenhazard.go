@@ -56,7 +56,7 @@ func (s *Shop) teachWhen(ctx context.Context, g plan.Goal, t *whenStudy, horizon
 	if !slices.Contains(names, whenLinear) && !slices.Contains(names, whenTrees) {
 		return m, nil
 	}
-	if err := m.choose(ctx, s, t); err != nil {
+	if err := m.choose(ctx, t); err != nil {
 		return nil, err
 	}
 	rows := m.rows(t)
@@ -77,9 +77,12 @@ func (s *Shop) teachWhen(ctx context.Context, g plan.Goal, t *whenStudy, horizon
 			y[i] = 1
 		}
 	}
-	for _, way := range []struct{ name, learner string }{{whenLinear, "linear"}, {whenTrees, "gbdt-careful"}} {
-		l := s.named(way.learner)
-		if !slices.Contains(names, way.name) || l == nil {
+	for _, way := range []struct {
+		name    string
+		learner model.Learner
+	}{{whenLinear, s.named("linear")}, {whenTrees, fewLeaves}} {
+		l := way.learner
+		if l == nil || !slices.Contains(names, way.name) {
 			continue
 		}
 		fitted, err := l.Fit(ctx, x, model.Outcome{Task: kequn.Binary, Y: y}, nil)
@@ -92,7 +95,7 @@ func (s *Shop) teachWhen(ctx context.Context, g plan.Goal, t *whenStudy, horizon
 }
 
 // choose picks the features that matter for whether one comes at all: the stretches repeat every row, so the rest would only cost memory.
-func (m *whenModel) choose(ctx context.Context, s *Shop, t *whenStudy) error {
+func (m *whenModel) choose(ctx context.Context, t *whenStudy) error {
 	m.features = nil
 	if len(t.x.Columns) <= whenFeatures {
 		m.features = t.x.Names()
@@ -111,11 +114,7 @@ func (m *whenModel) choose(ctx context.Context, s *Shop, t *whenStudy) error {
 			}
 		}
 	}
-	learner := s.named("gbdt")
-	if learner == nil {
-		learner = s.Learners[0].Learner
-	}
-	fitted, err := learner.Fit(ctx, t.x.Take(rows), model.Outcome{Task: kequn.Binary, Y: y}, nil)
+	fitted, err := fewLeaves.Fit(ctx, t.x.Take(rows), model.Outcome{Task: kequn.Binary, Y: y}, nil)
 	if err != nil {
 		return err
 	}
