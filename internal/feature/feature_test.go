@@ -32,6 +32,7 @@ func toyShop(nCustomers int, until float64) []enginetest.Rows {
 	text := func(name string, k table.Kind) *table.Column { return table.NewColumn(name, k, 0) }
 	cust, city, gender, name := text(engine.CustomerColumn, table.Text), text("city", table.Category), text("gender", table.Category), text("name", table.Text)
 	birth, consent, note := text("birth_date", table.Time), text("email_ok", table.Bool), text("note", table.Text)
+	household := text("household_id", table.Text)
 	whoO, atO, basket, product, amount, quantity, discount := text(engine.CustomerColumn, table.Text), text(engine.TimeColumn, table.Time), text("order_id", table.Text),
 		text("product_id", table.Text), text("amount", table.Money), text("quantity", table.Integer), text("discount", table.Money)
 	amount.Scale, discount.Scale = 2, 2
@@ -49,6 +50,7 @@ func toyShop(nCustomers int, until float64) []enginetest.Rows {
 		gender.AppendString([]string{"f", "m"}[r.Intn(2)])
 		name.AppendString("name of " + id)
 		note.AppendString("note on " + id)
+		household.AppendString(fmt.Sprint("H", c*2/3)) // every other of two
 		birth.Int = append(birth.Int, int64(day(-float64(8000+r.Intn(9000)))))
 		consent.Int = append(consent.Int, int64(r.Intn(2)))
 		for k := range r.Poisson(6) {
@@ -85,7 +87,7 @@ func toyShop(nCustomers int, until float64) []enginetest.Rows {
 	return []enginetest.Rows{
 		set("customers", kequn.Customers, []plan.Column{{Name: "city", Kind: table.Category, Role: kequn.ColCategory}, {Name: "gender", Kind: table.Category, Role: kequn.ColAttribute},
 			{Name: "name", Kind: table.Text, Role: kequn.ColName}, {Name: "birth_date", Kind: table.Time, Role: kequn.ColBirth, Fixed: true}, {Name: "email_ok", Kind: table.Bool, Role: kequn.ColConsent},
-			{Name: "note", Kind: table.Text, Role: kequn.ColText}}, table.New(cust, city, gender, name, birth, consent, note)),
+			{Name: "note", Kind: table.Text, Role: kequn.ColText}, {Name: "household_id", Kind: table.Text, Role: kequn.ColGroup}}, table.New(cust, city, gender, name, birth, consent, note, household)),
 		set("orders", kequn.Orders, []plan.Column{{Name: "order_id", Kind: table.Text, Role: kequn.ColOrder}, {Name: "product_id", Kind: table.Text, Role: kequn.ColItem},
 			{Name: "amount", Kind: table.Money, Role: kequn.ColAmount, Scale: 2, Currency: "CNY"}, {Name: "quantity", Kind: table.Integer, Role: kequn.ColQuantity}, {Name: "discount", Kind: table.Money, Role: kequn.ColDiscount, Scale: 2}},
 			table.New(whoO, atO, basket, product, amount, quantity, discount)),
@@ -126,7 +128,11 @@ func TestAutomaticSet(t *testing.T) {
 	}
 	for _, name := range []string{"orders_count_30d", "spend_sum_90d", "days_since_last_order", "order_value_mean_365d", "order_gap_mean", "order_overdue", "order_trend_30d", "orders_count_ever",
 		"events_view_count_7d", "events_sessions_30d", "events_type_entropy", "events_hour", "refunds_share", "discount_share_ever", "department_食品_share", "age", "city", "email_ok",
-		"contacts_coupon10_ever", "days_since_last_contact", "contact_responded", "order_count_year_ago"} {
+		"contacts_coupon10_ever", "days_since_last_contact", "contact_responded", "order_count_year_ago",
+		"events_session_minutes_ever", "events_sessions_with_cart", "events_sessions_ending_cart", "order_gap_last", "order_gap_trend", "order_overdue_max", "order_state_90d", "order_weekday_entropy", "order_month_turn_share",
+		"order_same_quarter_share", "order_value_sd", "order_value_last", "order_value_slope", "order_single_share", "order_department_mean", "order_piece_price_ever", "order_new_products_share_90d", "order_product_top_share",
+		"department_食品_shift_90d", "contact_answer_rate_30d", "contact_answer_rate_coupon10", "contacts_unanswered", "household_members", "household_others_orders_90d", "household_others_spend_ever",
+		"household_others_days_since_last", "household_own_share"} {
 		if _, ok := byName[name]; !ok {
 			t.Errorf("no feature %s", name)
 		}

@@ -39,7 +39,9 @@ type study struct {
 	group   []int64
 	notes   []string
 	value   *valueStudy // of counts and amounts
-	view    *view       // what it was made from; nil where the rows came from elsewhere
+
+	selection *feature.Selection // what is learnt from, nil for everything
+	view      *view              // what it was made from; nil where the rows came from elsewhere
 }
 
 // prepare makes the panel of a goal as known at ask.
