@@ -102,9 +102,15 @@ func (s *Shop) learnGoal(ctx context.Context, v *view, g plan.Goal, ask kequn.Cu
 	if err != nil {
 		return nil, nil, err
 	}
+	t.view = v
 	leaks, err := s.leaks(ctx, t, f.ConfirmLeak, f.dropLeaks)
 	if err != nil {
 		return nil, nil, err
+	}
+	if t.value == nil {
+		if err := s.narrow(ctx, t); err != nil {
+			return nil, nil, err
+		}
 	}
 	l, err := s.learn(ctx, t, f.Models, f.Prefer)
 	return l, leaks, err
