@@ -33,6 +33,8 @@ var (
 		开始时间`)
 	knownNames = words(`recordedat knownat loadedat ingestedat insertedat enteredat receivedat recordtime loadtime ingesttime 入库时间 录入时间
 		记录时间 落库时间`)
+	historyNames = words(`validfrom validsince effectivefrom effectivedate effectiveat startsat asof asofdate snapshotdate snapshotat updatedat updatetime
+		updatedon updated modifiedat modifiedon changedat lastmodified 生效日期 生效时间 生效日 更新时间 更新日期 变更时间 变更日期 修改时间 快照日期`)
 	rowNames   = words(`orderlineid orderitemid lineid lineno itemlineid rowid eventid transactionid transid txnid tradeid sendid messageid logid 事件编号 事件id 流水号 交易流水号 明细编号`)
 	orderNames = words(`orderid orderno ordernumber ordercode order invoiceid invoiceno invoicenumber invoice basketid basket receiptid receiptno
 		receipt ticketid checkoutid cartid 订单编号 订单id 订单号 交易号 交易编号 小票号 发票号`)

@@ -374,10 +374,16 @@ func (w *proposer) settle(role kequn.Role) {
 		w.claim(kequn.ColArm, armNames, anything)
 	case kequn.Customers:
 		w.claim(kequn.ColBirth, birthNames, timely)
+		if i := w.has(kequn.ColTime); i >= 0 && w.has(kequn.ColKnownAt) < 0 { // customers do not happen
+			w.set(i, kequn.ColKnownAt, "when the row was known; customers have no other time")
+		}
+		if i := w.has(kequn.ColCustomer); i >= 0 && !w.p[i].unique() && w.p[i].rows > 0 {
+			w.history()
+		}
 	case kequn.Lookup:
 		if i := w.key(); i >= 0 {
 			w.set(i, kequn.ColKey, orElse(w.why[i], "it identifies the rows"))
-			if !w.p[i].unique() && w.p[i].rows > 0 {
+			if !w.p[i].unique() && w.p[i].rows > 0 && !w.history() {
 				w.hints = append(w.hints, fmt.Sprintf("%s repeats, so it is no key; choose one with --key", w.names[i]))
 			}
 		}
@@ -391,6 +397,27 @@ func (w *proposer) settle(role kequn.Role) {
 			w.set(i, kequn.ColConsent, "by its name and values")
 		}
 	}
+}
+
+// history finds the column that tells the rows of one customer, or of one key, apart: from when each holds. Several rows are then
+// one after the other, not against each other.
+func (w *proposer) history() bool {
+	if w.has(kequn.ColKnownAt) >= 0 {
+		return true
+	}
+	i := w.find(historyNames, timely)
+	if i >= 0 {
+		w.set(i, kequn.ColKnownAt, "several rows of one "+string(w.whose())+": from when each holds")
+	}
+	return i >= 0
+}
+
+// whose is the role of the column that identifies what the rows are about.
+func (w *proposer) whose() kequn.ColumnRole {
+	if w.has(kequn.ColKey) >= 0 {
+		return kequn.ColKey
+	}
+	return kequn.ColCustomer
 }
 
 // rowOrOrder finds the columns that identify the row, and the order of several rows.
