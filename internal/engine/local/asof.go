@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"kequn"
 	"kequn/internal/engine"
 	"kequn/internal/query"
 	"kequn/internal/table"
@@ -18,6 +19,9 @@ func compileAll(ctx context.Context, d engine.Data, r engine.Request, extra ...*
 	whole, err := compile(ctx, d, r, read, extra...)
 	if err != nil {
 		return nil, err
+	}
+	if r.KnownByEach != nil && !whole.knownApart() {
+		whole.req.KnownByEach, whole.req.KnownBy = nil, kequn.NoTime
 	}
 	groups := whole.groups()
 	if len(groups) == 1 {
@@ -60,10 +64,9 @@ func (p *pass) knownBy() int64 {
 func (p *pass) groups() [][]int32 {
 	var out [][]int32
 	var states [][]int64
-	apart := p.knownApart()
 	for k := range p.cutoffs {
 		var state []int64
-		if apart {
+		if p.req.KnownByEach != nil {
 			state = append(state, int64(p.req.KnownFor(k)))
 		}
 		for _, l := range p.lookups {
@@ -81,9 +84,26 @@ func (p *pass) groups() [][]int32 {
 	return out
 }
 
-// knownApart tells whether it matters that outcomes of different cutoffs are as known at different moments.
+// knownApart tells whether it matters that outcomes of different cutoffs are as known at different moments. It does not where
+// everything was known as it happened, and every window ends by the moment its rows are to be known by.
 func (p *pass) knownApart() bool {
-	return p.req.KnownByEach != nil && len(p.outcomes) > 0
+	if len(p.outcomes) == 0 {
+		return false
+	}
+	if slices.ContainsFunc(p.defs, func(d engine.Dataset) bool { return d.Late || d.Versioned || d.HasHistory() }) {
+		return true
+	}
+	for k, c := range p.cutoffs {
+		by := p.req.KnownFor(k)
+		for _, s := range p.sources {
+			for _, w := range s.future.windows {
+				if _, end := bounds(p, w, c); isSet(by) && end > int64(by) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // versionsBefore counts the lookup's rows known before an instant: as long as it stays the same, so does what is seen.
