@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"kequn"
 	"kequn/internal/engine"
@@ -46,35 +47,39 @@ type study struct {
 
 // prepare makes the panel of a goal as known at ask.
 func (s *Shop) prepare(ctx context.Context, v *view, g plan.Goal, ask kequn.Cutoff) (*study, error) {
-	first, _ := v.span()
 	t := &study{lang: s.Lang, goal: g}
-	var ok bool
-	if t.cuts, ok = ChooseCutoffs(first, ask, g.Gap, g.Within, v.zone); !ok {
-		return nil, kequn.Errorf(kequn.KindNotEnough, g.Name, s.Lang.Pick("历史始于 %s，不足以容纳 %s的效果期（截止 %s）", "history begins on %s, too late for a horizon of %s before %s"),
-			day(first, v), spanWords(g.Within, s.Lang), day(ask, v)).WithHint("%s", s.Lang.Pick("缩短效果期（--within），或加载更多历史", "a shorter horizon (--within), or more history"))
+	var err error
+	if t.cuts, t.notes, err = s.cutoffsOf(ctx, v, g, ask); err != nil {
+		return nil, err
 	}
 	all := t.cuts.All()
-	var err error
 	if t.defs, err = s.definitions(ctx, v, all[0]); err != nil {
 		return nil, err
 	}
+	t.notes = append(t.notes, s.lateAttributes(v, all[0])...)
 	if t.outcome, err = feature.Outcome(g, v.plans()); err != nil {
 		return nil, err
+	}
+	learnt, outcome := g, t.outcome
+	if learnt.Within = t.cuts.Within; learnt.Within != g.Within {
+		if outcome, err = feature.Outcome(learnt, v.plans()); err != nil {
+			return nil, err
+		}
 	}
 	if t.who, err = s.who(v, g.Who, t.defs); err != nil {
 		return nil, err
 	}
 	s.Progress(s.Lang.Pick("特征 ", "features of ")+g.Name, 0, 0)
 	t.panel, err = engine.Collect(ctx, s.Engine, v.data, engine.Request{
-		Cutoffs: all, Zone: v.zone, Features: t.defs, Outcomes: []engine.Outcome{{Name: g.Name, Node: t.outcome}},
-		Who: t.who, KnownBy: ask, Threads: s.Threads,
+		Cutoffs: all, Zone: v.zone, Features: t.defs, Outcomes: []engine.Outcome{{Name: g.Name, Node: outcome}},
+		Who: t.who, KnownByEach: v.knownBy(t.cuts), KnownBy: ask, Threads: s.Threads,
 	})
 	if err != nil {
 		return nil, err
 	}
 	if most := maxCells / max(1, len(t.defs)); t.panel.NRows() > most {
 		thin(t.panel, float64(most)/float64(t.panel.NRows()), s.Seed)
-		t.notes = append(t.notes, fmt.Sprintf("learnt from a sample of %d rows", t.panel.NRows()))
+		t.notes = append(t.notes, fmt.Sprintf(s.Lang.Pick("学习所用为抽取的 %d 行", "learnt from a sample of %d rows"), t.panel.NRows()))
 	}
 	return t, t.frame(s.Seed)
 }
@@ -124,7 +129,6 @@ func (t *study) frame(seed uint64) error {
 			y[i] = 0
 		}
 	}
-	judge := int32(len(t.cuts.Learn))
 	if t.cuts.SameTime {
 		fold := ladder.Folds(t.panel.X, t.y, t.group, 5, seed)
 		for i := range fold {
@@ -134,19 +138,57 @@ func (t *study) frame(seed uint64) error {
 		}
 		t.rounds = ladder.FoldRounds(fold)
 	} else {
-		var r ladder.Round
-		for i, c := range t.panel.Cutoff {
-			switch {
-			case !known[i]:
-			case c == judge:
-				r.Test = append(r.Test, int32(i))
-			default:
-				r.Train = append(r.Train, int32(i))
+		for n, at := range t.cuts.Rounds {
+			r := t.round(at, known)
+			if n == 0 || t.tells(r) { // an earlier judging cutoff that says nothing is none
+				t.rounds = append(t.rounds, r)
 			}
 		}
-		t.rounds = []ladder.Round{r}
 	}
 	return t.enough(rows)
+}
+
+// round returns the rows of one judging cutoff and of those learnt from for it.
+func (t *study) round(at CutoffRound, known []bool) (r ladder.Round) {
+	learn := make([]bool, at.Judge+1)
+	for _, c := range at.Learn {
+		learn[c] = true
+	}
+	for i, c := range t.panel.Cutoff {
+		switch {
+		case !known[i]:
+		case int(c) == at.Judge:
+			r.Test = append(r.Test, int32(i))
+		case int(c) < at.Judge && learn[c]:
+			r.Train = append(r.Train, int32(i))
+		}
+	}
+	return r
+}
+
+// parts are what a round's rows must suffice for.
+var parts = []struct {
+	least  int
+	zh, en string
+}{{minLearn, "可供学习", "learn from"}, {minJudge, "可供评判", "judge on"}}
+
+// answers counts the yes and no among rows.
+func (t *study) answers(rows []int32) (yes, no int) {
+	for _, i := range rows {
+		yes += int(t.y.Y[i])
+	}
+	return yes, len(rows) - yes
+}
+
+// tells tells whether a round has enough of both answers, or enough rows of amounts.
+func (t *study) tells(r ladder.Round) bool {
+	for k, rows := range [][]int32{r.Train, r.Test} {
+		yes, no := t.answers(rows)
+		if t.y.Task == kequn.Binary && min(yes, no) < parts[k].least || len(rows) < 2*parts[k].least {
+			return false
+		}
+	}
+	return true
 }
 
 // enough refuses a goal with too few customers or too few of one kind, naming what is missing.
@@ -156,22 +198,18 @@ func (t *study) enough(rows int) error {
 			WithHint("%s", t.lang.Pick("放宽适用人群（who），或缩短效果期", "widen the population (who), or shorten the horizon"))
 	}
 	if t.y.Task != kequn.Binary {
-		if rows < 2*minLearn {
+		if rows < 2*minLearn || !t.tells(t.rounds[0]) {
 			return kequn.Errorf(kequn.KindNotEnough, t.goal.Name, t.lang.Pick("只有 %d 位客户的结果已知，至少需要 %d 位", "%d customers with a known outcome, at least %d are needed"), rows, 2*minLearn)
 		}
 		return nil
 	}
+	if err := t.oneAnswer(); err != nil {
+		return err
+	}
 	for _, r := range t.rounds {
-		for _, part := range []struct {
-			rows   []int32
-			least  int
-			zh, en string
-		}{{r.Train, minLearn, "可供学习", "learn from"}, {r.Test, minJudge, "可供评判", "judge on"}} {
-			yes := 0
-			for _, i := range part.rows {
-				yes += int(t.y.Y[i])
-			}
-			no := len(part.rows) - yes
+		for k, rows := range [][]int32{r.Train, r.Test} {
+			part := parts[k]
+			yes, no := t.answers(rows)
 			if yes < part.least || no < part.least {
 				return kequn.Errorf(kequn.KindNotEnough, t.goal.Name, t.lang.Pick(
 					"%[5]s的客户中 %[1]d 位为是、%[2]d 位为否，各需至少 %[4]d 位", "%[1]d customers with yes and %[2]d with no to %[3]s, at least %[4]d of each are needed"),
@@ -179,6 +217,21 @@ func (t *study) enough(rows int) error {
 					WithHint("%s", t.remedy(yes < no))
 			}
 		}
+	}
+	return nil
+}
+
+// oneAnswer refuses a goal that nobody, or everybody, reaches.
+func (t *study) oneAnswer() error {
+	r := t.rounds[0]
+	yes, no := t.answers(append(slices.Clone(r.Train), r.Test...))
+	switch {
+	case yes == 0:
+		return kequn.Errorf(kequn.KindNotEnough, t.goal.Name, t.lang.Pick("%d 位次客户中没有一位为是：没有可以区分的", "nobody reaches it: of %d customers at the cutoffs, not one, so there is nothing to tell apart"), no).
+			WithHint("%s", t.remedy(true))
+	case no == 0:
+		return kequn.Errorf(kequn.KindNotEnough, t.goal.Name, t.lang.Pick("%d 位次客户全部为是：没有可以区分的", "everybody reaches it: all of %d customers at the cutoffs, so there is nothing to tell apart"), yes).
+			WithHint("%s", t.remedy(false))
 	}
 	return nil
 }

@@ -23,6 +23,7 @@ type view struct {
 	data     engine.Data
 	datasets []engine.Dataset
 	zone     *time.Location
+	begun    map[kequn.Cutoff]kequn.Instant // see begins
 }
 
 // look opens a view of the newest state, with the newest data that broke no rule that stops. A workspace without rows is a
