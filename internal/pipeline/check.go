@@ -61,15 +61,15 @@ const qualityDoc = "quality"
 
 // verdict is what the last check found, and which data may be served.
 type verdict struct {
-	Key      string   `json:"key"`  // of everything that the check depends on
-	Data     string   `json:"data"` // of the data that were checked
-	Good     int64    `json:"good"` // manifest whose data broke no rule that stops, 0 without one
-	Stops    []string `json:"stops,omitempty"`
-	Texts    []string `json:"texts,omitempty"`    // of the rules that stop, in words
-	Accepted string   `json:"accepted,omitempty"` // hash of data that are served all the same
-	Warns    int      `json:"warns"`
-	Rules    int      `json:"rules"`
-	Brief    []string `json:"brief,omitempty"` // the gravest findings, in words
+	Key      string      `json:"key"`  // of everything that the check depends on
+	Data     string      `json:"data"` // of the data that were checked
+	Good     int64       `json:"good"` // manifest whose data broke no rule that stops, 0 without one
+	Stops    []string    `json:"stops,omitempty"`
+	Texts    [][2]string `json:"texts,omitempty"`    // of the rules that stop, in Chinese and English
+	Accepted string      `json:"accepted,omitempty"` // hash of data that are served all the same
+	Warns    int         `json:"warns"`
+	Rules    int         `json:"rules"`
+	Brief    [][2]string `json:"brief,omitempty"` // the gravest findings
 }
 
 // QualityBrief is a check in a few lines: what run and load show of it.
@@ -240,7 +240,7 @@ func dataKey(snap *store.Snapshot) string {
 
 // checkKey identifies everything that a check depends on: the day too, for the sake of what is stale.
 func (s *Shop) checkKey(snap *store.Snapshot) (string, error) {
-	b, err := json.Marshal([]any{kequn.Version, dataKey(snap), s.Plan.Quality, s.Plan.Datasets, s.Plan.Zone, s.Plan.Campaign, s.Lang, s.Now().UTC().Format("2006-01-02")})
+	b, err := json.Marshal([]any{kequn.Version, dataKey(snap), s.Plan.Quality, s.Plan.Datasets, s.Plan.Zone, s.Plan.Campaign, s.Now().UTC().Format("2006-01-02")})
 	if err != nil {
 		return "", err
 	}
@@ -258,16 +258,13 @@ func (s *Shop) settle(ctx context.Context, rep *quality.Report, snap *store.Snap
 	if err != nil {
 		return nil, err
 	}
-	v := &verdict{Key: key, Data: dataKey(snap), Good: old.Good, Warns: rep.Warns, Rules: len(rep.Results)}
-	if old.Accepted == v.Data {
-		v.Accepted = v.Data
-	}
+	v := &verdict{Key: key, Data: dataKey(snap), Good: old.Good, Accepted: old.Accepted, Warns: rep.Warns, Rules: len(rep.Results)}
 	for _, r := range rep.Broken() {
 		if r.Level == quality.Stop {
-			v.Stops, v.Texts = append(v.Stops, r.Name), append(v.Texts, r.Text)
+			v.Stops, v.Texts = append(v.Stops, r.Name), append(v.Texts, r.Words)
 		}
 		if len(v.Brief) < 5 {
-			v.Brief = append(v.Brief, r.Text)
+			v.Brief = append(v.Brief, r.Words)
 		}
 	}
 	if accept {
@@ -344,15 +341,21 @@ func (s *Shop) blocked(snap *store.Snapshot) error {
 	if key, err := s.checkKey(snap); err != nil || key != v.Key {
 		return err
 	}
-	return kequn.Errorf(kequn.KindInput, "", "%s: %s", s.Lang.Pick("数据违反了会拦截的规则", "the data break a rule that stops"), strings.Join(v.Texts, "; ")).WithHint("%s", s.nextStep())
+	return kequn.Errorf(kequn.KindInput, "", "%s: %s", s.Lang.Pick("数据违反了会拦截的规则", "the data break a rule that stops"), strings.Join(s.inWords(v.Texts), "; ")).WithHint("%s", s.nextStep())
+}
+
+// inWords picks the texts of the user's language.
+func (s *Shop) inWords(texts [][2]string) []string {
+	out := make([]string, len(texts))
+	for i, t := range texts {
+		out[i] = s.Lang.Pick(t[0], t[1])
+	}
+	return out
 }
 
 // brief says a verdict in a few lines.
 func (s *Shop) brief(v *verdict) *QualityBrief {
-	b := &QualityBrief{Rules: v.Rules, Stops: len(v.Stops), Warns: v.Warns, Found: slices.Clone(v.Brief)}
-	if b.Found == nil {
-		b.Found = []string{}
-	}
+	b := &QualityBrief{Rules: v.Rules, Stops: len(v.Stops), Warns: v.Warns, Found: s.inWords(v.Brief)}
 	b.Serving, b.Note = s.serving(v)
 	if v.stopped() {
 		b.Note += s.Lang.Pick("。下一步：", ". Next: ") + s.nextStep()
@@ -417,13 +420,13 @@ func (s *Shop) gate(ctx context.Context, before *store.Snapshot, datasets []stri
 	if err := s.readDoc(qualityDoc, &old); err != nil {
 		return err
 	}
-	v := &verdict{Data: dataKey(snap), Good: old.Good, Warns: rep.Warns, Rules: len(rep.Results)}
+	v := &verdict{Data: dataKey(snap), Good: old.Good, Accepted: old.Accepted, Warns: rep.Warns, Rules: len(rep.Results)}
 	if before.Serving() == 0 && len(before.Datasets()) > 0 {
 		v.Good = before.Seq()
 	}
 	for _, r := range rep.Broken() {
 		if r.Level == quality.Stop {
-			v.Stops, v.Texts, v.Brief = append(v.Stops, r.Name), append(v.Texts, r.Text), append(v.Brief, r.Text)
+			v.Stops, v.Texts, v.Brief = append(v.Stops, r.Name), append(v.Texts, r.Words), append(v.Brief, r.Words)
 		}
 	}
 	if !v.stopped() && before.Serving() != 0 {

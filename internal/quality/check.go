@@ -189,7 +189,11 @@ func (m *mark) learn(t *setTally, r *Rule) {
 	if !t.set.byLoad {
 		before = float64(rows2(m.tally.found)) / float64(t.total())
 	}
-	if before > .3 {
+	usual := .3
+	if m.kind == discountKind {
+		usual = .005 // then the amount is what is left after the discount
+	}
+	if before > usual && r.Share < usual {
 		r.Share = max(r.Share, min(.99, 1.2*before))
 	}
 	if t.set.byLoad && t.rows[0] >= minBefore && t.rows[1] >= minAfter && share(1) > before+.3 && m.kind.weight == 3 {
@@ -231,13 +235,13 @@ func (sc *scan) result(k *kind, r Rule, m measure) Result {
 	case !k.value && m.found > 0 && out.Share > r.Share:
 		out.Status = Broken
 	}
-	out.Text = sc.text(k, r, m, out)
+	out.Words = [2]string{sc.text(kequn.Chinese, k, r, m, out), sc.text(kequn.English, k, r, m, out)}
+	out.Text = sc.o.Lang.Pick(out.Words[0], out.Words[1])
 	return out
 }
 
 // text says a result in words.
-func (sc *scan) text(k *kind, r Rule, m measure, out Result) string {
-	l := sc.o.Lang
+func (sc *scan) text(l kequn.Lang, k *kind, r Rule, m measure, out Result) string {
 	what := r.Dataset
 	if r.Column != "" {
 		what += "." + r.Column
@@ -250,27 +254,29 @@ func (sc *scan) text(k *kind, r Rule, m measure, out Result) string {
 	if m.approx {
 		about = l.Pick("约 ", "about ")
 	}
+	figure := short(m.value)
+	if k.percent {
+		figure = percent(m.value)
+	}
+	noun := "rows"
+	nounZH := "行"
+	if k.days {
+		noun, nounZH = "days", "天"
+	}
+	share := percent(out.Share)
 	switch {
 	case out.Status == Unknown:
 		return what + l.Pick("：数据不足，无法判断", ": too little data to judge")
-	case k.value && (k.family == "distribution" || k.name == "correlation" || k.name == "arm_ratio" || k.name == "zone_shift"):
-		return fmt.Sprintf("%s%s%s%s", what+l.Pick("：", ": "), short(m.value), spaced2(l, k), detail)
-	case k.value && (k.name == "missing_jump" || k.name == "big_customer" || k.name == "small_load" || k.name == "type_drift"):
-		return fmt.Sprintf("%s%s%s%s", what+l.Pick("：", ": "), percent(m.value), spaced2(l, k), detail)
+	case k.value && l == kequn.Chinese:
+		return fmt.Sprintf("%s：%s %s%s", what, figure, k.zh, detail)
 	case k.value:
-		return fmt.Sprintf("%s%s%s%s", what+l.Pick("：", ": "), short(m.value), spaced2(l, k), detail)
+		return fmt.Sprintf("%s: %s %s%s", what, figure, k.en, detail)
 	case m.found == 0:
 		return what + l.Pick("：没有发现问题", ": nothing found")
+	case l == kequn.Chinese:
+		return fmt.Sprintf("%s %s：%s %s中%s %s %s（%s）%s", what, k.zh, grouped(m.of), nounZH, about, grouped(m.found), nounZH, share, detail)
 	}
-	return fmt.Sprintf(l.Pick("%s：%s%s 行中%s有 %s 行（%s）%s%s", "%[1]s: %[4]s%[5]s of %[3]s rows (%[6]s): %[7]s%[8]s"),
-		what, "", grouped(m.of), about, grouped(m.found), percent(out.Share), l.Pick(k.zh, "each "+k.en), detail)
-}
-
-func spaced2(l kequn.Lang, k *kind) string {
-	if l == kequn.Chinese {
-		return " " + k.zh
-	}
-	return " " + k.en
+	return fmt.Sprintf("%s %s in %s%s of %s %s (%s)%s", what, k.en, about, grouped(m.found), grouped(m.of), noun, share, detail)
 }
 
 // grouped writes a whole number with thousands separators.

@@ -11,12 +11,13 @@ import (
 
 // kind is one kind of rule.
 type kind struct {
-	name   string
-	family string
-	weight int    // 3 hurts most
-	zh, en string // what is wrong with the rows found: "is negative"
-	unit   [2]string
-	value  bool // it is about one figure, which Min and Max bound
+	name    string
+	family  string
+	weight  int    // 3 hurts most
+	zh, en  string // what is wrong with the rows found: "is negative"
+	value   bool   // it is about one figure, which Min and Max bound
+	percent bool   // which is shown as a share
+	days    bool   // days are counted, not rows
 
 	// ahead proposes rules whose rows are found in the pass, from roles and definitions alone.
 	ahead func(sc *scan, s *set) []Rule

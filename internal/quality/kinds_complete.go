@@ -49,7 +49,7 @@ var emptyKind = &kind{name: "empty_column", family: "completeness", weight: 1, v
 }
 
 // missingJump: values are not suddenly missing more often than before. Max is by how much the share may grow.
-var missingJump = &kind{name: "missing_jump", family: "completeness", weight: 3, value: true, zh: "缺失比例的增幅（此后突然多缺）", en: "more of the rows lack it than before",
+var missingJump = &kind{name: "missing_jump", family: "completeness", weight: 3, value: true, percent: true, zh: "缺失比例的增幅（此后突然多缺）", en: "more of the rows lack it than before",
 	propose: eachColumn(func(sc *scan, t *setTally, c *columnTally) []Rule {
 		if t.rows[0] < minBefore || t.rows[1] < minAfter || c.missing[0] == t.rows[0] {
 			return nil

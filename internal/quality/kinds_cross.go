@@ -117,7 +117,7 @@ var discountKind = &kind{name: "discount", family: "cross-column", weight: 2, zh
 
 // atMostKind: Column ≤ Other, where nearly all rows say so.
 var atMostKind = &kind{name: "at_most", family: "cross-column", weight: 1, zh: "大于它不应超过的列", en: "is larger than the column that it does not exceed elsewhere",
-	propose: func(sc *scan, t *setTally) []Rule { return orderRules(sc, t, "at_most", false, .995) },
+	propose: func(sc *scan, t *setTally) []Rule { return orderRules(sc, t, "at_most", false, .999) },
 	measure: measureOrder, find: findOrder, needs: needsOther,
 }
 

@@ -43,7 +43,7 @@ func drifting(t *setTally, load, period float64) float64 {
 // classShift: classes are as frequent as before. Max is the population stability index.
 var classShift = &kind{name: "class_shift", family: "distribution", weight: 1, value: true, zh: "：类别占比与此前的差异（PSI）", en: "is how far the classes moved from before (PSI)",
 	propose: eachColumn(func(sc *scan, t *setTally, c *columnTally) []Rule {
-		if c.values == nil || !c.kind.InCode() || !c.values.exact() || c.values.distinct() > 200 || !compared(t, c) || len(c.values.items) < 2 {
+		if c.values == nil || !c.kind.InCode() || c.def.Role == kequn.ColCampaign || idLike(c.def.Name) || !c.values.exact() || c.values.distinct() > 200 || !compared(t, c) || len(c.values.items) < 2 {
 			return nil
 		}
 		few := 4 * float64(len(c.values.items)) / float64(t.rows[1])
@@ -64,7 +64,7 @@ var classShift = &kind{name: "class_shift", family: "distribution", weight: 1, v
 }
 
 // shareJump: no class's share changes by more than Max.
-var shareJump = &kind{name: "share_jump", family: "distribution", weight: 1, value: true, zh: "：某一类别占比的最大变化", en: "is the largest change of a class's share",
+var shareJump = &kind{name: "share_jump", family: "distribution", weight: 1, value: true, percent: true, zh: "：某一类别占比的最大变化", en: "is the largest change of a class's share",
 	propose: eachColumn(func(sc *scan, t *setTally, c *columnTally) []Rule {
 		if !isClass(t, c) || !compared(t, c) || len(c.values.items) < 2 {
 			return nil
@@ -90,7 +90,7 @@ var shareJump = &kind{name: "share_jump", family: "distribution", weight: 1, val
 }
 
 // typeDrift: texts are of the type they were: numbers, dates, yes and no. Max is the change of share.
-var typeDrift = &kind{name: "type_drift", family: "type", weight: 3, value: true, zh: "：取值类型（数字、日期、是否、文字）占比的变化", en: "is how much the share of numbers, dates, yes/no among the texts changed",
+var typeDrift = &kind{name: "type_drift", family: "type", weight: 3, value: true, percent: true, zh: "：取值类型（数字、日期、是否、文字）占比的变化", en: "is how much the share of numbers, dates, yes/no among the texts changed",
 	propose: eachColumn(func(sc *scan, t *setTally, c *columnTally) []Rule {
 		if !isFree(c) || !compared(t, c) {
 			return nil

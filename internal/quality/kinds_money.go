@@ -7,7 +7,7 @@ import (
 	"kequn/internal/table"
 )
 
-var moneyKinds = []*kind{refundFirst, refundLarger, currencies}
+var moneyKinds = []*kind{refundFirst, refundLarger, currencies, cancelled}
 
 // amounts proposes a rule ahead for datasets of orders or items with an amount.
 func amounts(name string, share float64) func(sc *scan, s *set) []Rule {
@@ -133,4 +133,50 @@ var currencies = &kind{name: "currencies", family: "money", weight: 3, value: tr
 		}
 		return m
 	}),
+}
+
+// cancelled: orders whose number begins with a letter where the others are digits: cancellations, credit notes.
+var cancelled = &kind{name: "cancelled", family: "money", weight: 1, zh: "的单号以字母开头（退单、红字单？），其余为纯数字", en: "begins with a letter where other order numbers are digits (cancelled?)",
+	propose: eachColumn(func(sc *scan, t *setTally, c *columnTally) []Rule {
+		if c.def.Role != kequn.ColOrder && c.def.Role != kequn.ColID || !c.kind.InCode() {
+			return nil
+		}
+		of := t.total() - c.empties()
+		n := lettered(c)
+		if n == 0 || float64(n) > .2*float64(of) || float64(c.hits(digits)) < .8*float64(of) {
+			return nil
+		}
+		return ruleOf("cancelled", t.set.Name, c.def.Name).sharing(0)
+	}),
+	measure: oneColumn(func(t *setTally, c *columnTally, r *Rule) measure {
+		return measure{found: lettered(c), of: t.total() - c.empties()}
+	}),
+	find: func(sc *scan, s *set, r *Rule) (finder, error) {
+		return everyText(r.Column, func(b []byte) bool { return letterAhead(string(b)) }), nil
+	},
+}
+
+// lettered counts the rows whose value is one letter and then digits.
+func lettered(c *columnTally) (n int64) {
+	if c.shapes == nil {
+		return 0
+	}
+	for i := range c.shapes.items {
+		if letterAhead(example(c.shapes.items[i].text)) {
+			n += c.shapes.items[i].rows()
+		}
+	}
+	return n
+}
+
+func letterAhead(s string) bool {
+	if len(s) < 3 || classOf(rune(s[0])) != 'A' && classOf(rune(s[0])) != 'a' {
+		return false
+	}
+	for _, b := range []byte(s[1:]) {
+		if b < '0' || b > '9' {
+			return false
+		}
+	}
+	return true
 }

@@ -81,12 +81,12 @@ var outlierKind = &kind{name: "outlier", family: "range", weight: 1, zh: "远离
 		r := ruleOf("outlier", t.set.Name, c.def.Name)
 		median, far := all.quantile(.5), all.quantile(.999)
 		broken := false
-		if fence := fenceBin(median, far); fence < nBins && all.above(fence) > 0 {
+		if fence := fenceBin(median, far); fence < nBins && all.max > 1.5*edge(fence) {
 			x := edge(fence)
 			r.Max, broken = &x, true
 		}
 		if low := all.quantile(.001); low < 0 {
-			if fence := fenceBin(-median, -low); fence < nBins && all.below(2*zeroBin-fence) > 0 {
+			if fence := fenceBin(-median, -low); fence < nBins && all.min < -1.5*edge(fence) {
 				x := -edge(fence)
 				r.Min, broken = &x, true
 			}
@@ -115,12 +115,12 @@ var outlierKind = &kind{name: "outlier", family: "range", weight: 1, zh: "远离
 	needs: minOrMax,
 }
 
-// fenceBin returns the bin from which a positive number lies far beyond: far · max(8, (far/median)^1).
+// fenceBin returns the bin from which a positive number lies far beyond: far · max(16, far/median).
 func fenceBin(median, far float64) int {
 	if !(far > 0) {
 		return nBins
 	}
-	factor := 8.0
+	factor := 16.0
 	if median > 0 {
 		factor = max(factor, far/median)
 	}

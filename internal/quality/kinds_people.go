@@ -129,7 +129,7 @@ var burstKind = &kind{name: "burst", family: "people", weight: 1, zh: "来自某
 }
 
 // bigCustomer: no customer has more than Max of all rows: a collective account, or a till's own number.
-var bigCustomer = &kind{name: "big_customer", family: "people", weight: 2, value: true, zh: "：行数最多的一位客户占全部的比例（公共账户？）", en: "of all rows belong to one customer (a collective account?)",
+var bigCustomer = &kind{name: "big_customer", family: "people", weight: 2, value: true, percent: true, zh: "：行数最多的一位客户占全部的比例（公共账户？）", en: "of all rows belong to one customer (a collective account?)",
 	propose: func(sc *scan, t *setTally) []Rule {
 		if t.set.part < 0 || t.set.Role == kequn.Customers || t.customers < 2*enough {
 			return nil

@@ -1,6 +1,8 @@
 package quality
 
 import (
+	"strings"
+
 	"kequn"
 )
 
@@ -68,7 +70,7 @@ func withRole(roles ...kequn.ColumnRole) func(c *columnTally) bool {
 
 var textKinds = []*kind{
 	lacking(&kind{name: "number_text", family: "type", weight: 2, zh: "不是数字，而该列几乎都是数字", en: "is no number, in a column of numbers"}, numeric, .97, func(c *columnTally) bool {
-		return isFree(c) && c.def.Role != kequn.ColItem && !idLike(c.def.Name) && c.hits(digits) < c.hits(numeric)
+		return isFree(c) && c.def.Role != kequn.ColItem && !idLike(c.def.Name)
 	}),
 	lacking(&kind{name: "date_text", family: "type", weight: 2, zh: "不是日期，而该列几乎都是日期", en: "is no date, in a column of dates"}, dated, .95, isFree),
 	lacking(&kind{name: "yes_no_text", family: "type", weight: 1, zh: "既非“是”也非“否”，而该列几乎都是", en: "is neither yes nor no, in a column of such words"}, truth, .97, isFree),
@@ -80,7 +82,7 @@ var textKinds = []*kind{
 	having(&kind{name: "control_characters", family: "format", weight: 1, zh: "含控制字符或换行", en: "holds control characters or line breaks"}, control, .2, isText),
 	having(&kind{name: "formula", family: "format", weight: 2, zh: "以 = + - @ 开头，表格软件会当作公式", en: "would be run as a formula by a spreadsheet"}, formula, .2, isText),
 	having(&kind{name: "placeholder", family: "values", weight: 1, zh: "是占位词（unknown、N/A、未知……）", en: "is a word that stands for nothing (unknown, n/a …)"}, placeholder, .98, isText),
-	having(&kind{name: "test_data", family: "values", weight: 2, zh: "像测试数据", en: "looks like test data"}, testing, .2, isText),
+	having(&kind{name: "test_data", family: "values", weight: 2, zh: "像测试数据", en: "looks like test data"}, trial, .2, isText),
 	lostZeros,
 	personalKind,
 }
@@ -97,9 +99,13 @@ var shapeKind = &kind{name: "shape", family: "format", weight: 1, zh: "写法与
 		}
 		kept := rows2(c.shapes.sums())
 		var got int64
-		pattern := ""
-		for i, s := range c.shapes.top() {
-			if i >= 3 || len(pattern)+len(s.text) > 120 || i > 0 && float64(s.rows()) < .05*float64(of) {
+		pattern, same := "", 3
+		top := c.shapes.top()
+		if len(top) > 1 && wholeNumbers(top[0].text) && wholeNumbers(top[1].text) {
+			same = 1 // numbers of any length are of no shape
+		}
+		for i, s := range top {
+			if i >= same || len(pattern)+len(s.text) > 120 || i > 0 && float64(s.rows()) < .05*float64(of) {
 				break
 			}
 			if i > 0 {
@@ -148,6 +154,12 @@ func findPattern(sc *scan, s *set, r *Rule) (finder, error) {
 		return nil, err
 	}
 	return everyText(r.Column, func(b []byte) bool { return !p.Fits(b) }), nil
+}
+
+// wholeNumbers tells whether a shape is of digits only.
+func wholeNumbers(shape string) bool {
+	e := example(shape)
+	return e != "" && strings.Trim(e, "9") == ""
 }
 
 // example returns a text of a shape.

@@ -12,7 +12,8 @@ import (
 
 // isClass tells whether a column has few values that mean something by themselves, and may be shown.
 func isClass(t *setTally, c *columnTally) bool {
-	return c.kind.InCode() && !t.set.private(c.def.Name) && c.values.exact() && c.def.Role != kequn.ColItem && c.def.Role != kequn.ColKey
+	return c.kind.InCode() && !t.set.private(c.def.Name) && c.values.exact() && c.def.Role != kequn.ColItem && c.def.Role != kequn.ColKey &&
+		c.def.Role != kequn.ColCampaign && !idLike(c.def.Name)
 }
 
 // Sides are compared where both have rows enough.
@@ -354,7 +355,7 @@ var nearKind = &kind{name: "double_submit", family: "uniqueness", weight: 2, zh:
 			return nil
 		}
 		r := ruleOf("double_submit", s.Name, "")
-		r.Share = .05
+		r.Share = .0003
 		return r.atMost(60)
 	},
 	find: func(sc *scan, s *set, r *Rule) (finder, error) {
@@ -366,7 +367,8 @@ var nearKind = &kind{name: "double_submit", family: "uniqueness", weight: 2, zh:
 			var h rowHasher
 			h.prepare(s, func(name string) bool {
 				c := s.Column(name)
-				return c.Role == kequn.ColTime || c.Role == kequn.ColKnownAt || c.Role == kequn.ColID || c.Role == kequn.ColOrder || c.Kind == table.Time
+				return c.Role == kequn.ColTime || c.Role == kequn.ColKnownAt || c.Role == kequn.ColID || c.Role == kequn.ColOrder || c.Kind == table.Time ||
+					c.Role == kequn.ColAttribute && idLike(c.Name)
 			})
 			if len(h.columns) < 3 || s.time == nil {
 				return 0

@@ -144,7 +144,7 @@ func firstDay(t *setTally) int {
 }
 
 // dayVolume: the rows of a day lie in the band that the same weekdays around it keep to. Max is in robust deviations.
-var dayVolume = &kind{name: "day_volume", family: "volume", weight: 1, zh: "的当日行数远离同一星期日的常态", en: "has far more or fewer rows than such weekdays have",
+var dayVolume = &kind{name: "day_volume", family: "volume", weight: 1, days: true, zh: "的当日行数远离同一星期日的常态", en: "has far more or fewer rows than such weekdays have",
 	propose: func(sc *scan, t *setTally) []Rule {
 		if activeDays(t.perDay) < 60 || t.set.Role == kequn.Sends || float64(t.total()) < 10*float64(activeDays(t.perDay)) {
 			return nil
@@ -249,7 +249,7 @@ func levelJump(t *setTally) (factor float64, at int) {
 }
 
 // smallLoad: a load brings at least Min of what loads usually bring.
-var smallLoad = &kind{name: "small_load", family: "volume", weight: 2, value: true, zh: "：最近一次加载的行数与以往之比", en: "of the rows that loads usually bring came with the newest one",
+var smallLoad = &kind{name: "small_load", family: "volume", weight: 2, value: true, percent: true, zh: "：最近一次加载的行数与以往之比", en: "of the rows that loads usually bring came with the newest one",
 	propose: func(sc *scan, t *setTally) []Rule {
 		if len(loadSizes(t.set)) < 3 {
 			return nil

@@ -12,7 +12,7 @@ import (
 const maxPaired = 8
 
 // pairShare is one over the share of rows that correlations are made of, drawn by hash of the order of arrival.
-const pairShare = 8
+const pairShare = 4
 
 // pairSums compares the columns of a dataset two by two: numbers with numbers, times with times.
 type pairSums struct {

@@ -61,7 +61,8 @@ type Result struct {
 	Family  string  `json:"family"`
 	Own     bool    `json:"own,omitempty"` // a rule of the plan
 
-	Rule   Rule `json:"-"`
+	Rule   Rule      `json:"-"`
+	Words  [2]string `json:"-"` // Text in Chinese and English
 	weight int
 }
 

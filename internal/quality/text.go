@@ -17,7 +17,7 @@ const (
 	control                        // control characters
 	formula                        // would be a formula in a spreadsheet
 	placeholder                    // a word that stands for nothing: unknown, n/a, null …; 9999; 1900-01-01
-	testing                        // test, dummy, 测试
+	trial                          // test, dummy, 测试
 	numeric                        // reads as a number
 	dated                          // reads as a date
 	truth                          // yes, no, true, 0 …
@@ -42,22 +42,20 @@ const (
 
 const nTraits = 24
 
-var placeholderWords = wordSet(`unknown unkown undefined n/a na null none nil nan missing empty tbd tba todo xxx xxxx -- --- ? ?? #n/a #null! #ref! #value! (null) <null> not available not applicable no data
+var placeholderWords = wordSet(`unknown unkown undefined n/a na null none nil nan missing empty tbd tba todo xxx xxxx -- --- ? ?? #n/a #null! #ref! #value! (null) <null>
 	未知 不详 无 空 暂无 待定 未填 未填写 不明`)
 
 var testWords = wordSet(`test tests tester testing dummy demo sample foo bar asdf qwerty test1 test123 testuser test_user test-user test_customer testcustomer 测试 测试用户 测试客户 测试账号 演示`)
 
 var truthWords = wordSet(`true false yes no y n t f 0 1 on off ja nein oui non si 是 否 有 真 假`)
 
+// placeholderPhrases are the same of two words.
+var placeholderPhrases = map[string]bool{"not available": true, "not applicable": true, "no data": true, "not known": true, "no value": true}
+
 func wordSet(text string) map[string]bool {
 	out := map[string]bool{}
 	for _, w := range strings.Fields(text) {
 		out[w] = true
-	}
-	for _, w := range []string{"not available", "not applicable", "no data"} {
-		if strings.Contains(text, w) {
-			out[w] = true
-		}
 	}
 	return out
 }
@@ -111,11 +109,11 @@ func textTraits(b []byte) traits {
 	if len(b) <= 24 {
 		var buf [32]byte
 		low := bytes.ToLower(append(buf[:0], bytes.TrimSpace(b)...))
-		if placeholderWords[string(low)] {
+		if placeholderWords[string(low)] || placeholderPhrases[string(low)] {
 			t |= placeholder
 		}
 		if testWords[string(low)] {
-			t |= testing
+			t |= trial
 		}
 		if len(low) <= 5 && truthWords[string(low)] {
 			t |= truth
