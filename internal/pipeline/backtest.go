@@ -27,7 +27,7 @@ func (s *Shop) Backtest(ctx context.Context, f GoalFlags) (*Prediction, error) {
 		return nil, err
 	}
 	_, last := v.span()
-	if ask > last {
+	if ask > last && g.Column == "" {
 		return nil, kequn.Errorf(kequn.KindNotEnough, g.Name, "the data end on %s, so nothing after %s can be compared", kequn.FormatZone(last, v.zone), kequn.FormatZone(ask, v.zone)).
 			WithHint("choose an earlier --cutoff")
 	}
@@ -44,6 +44,9 @@ func (s *Shop) Backtest(ctx context.Context, f GoalFlags) (*Prediction, error) {
 	sc, err := s.score(ctx, v, l, true)
 	if err != nil {
 		return nil, err
+	}
+	if g.Column != "" {
+		l.heldOut(sc)
 	}
 	p := s.describe(v, l)
 	p.Leaks, p.Scored, p.Actual = leaks, len(sc.score), compareScores(l.study.y.Task, sc)

@@ -47,6 +47,9 @@ type study struct {
 
 // prepare makes the panel of a goal as known at ask.
 func (s *Shop) prepare(ctx context.Context, v *view, g plan.Goal, ask kequn.Cutoff) (*study, error) {
+	if g.Column != "" {
+		return s.prepareFact(ctx, v, g, ask)
+	}
 	t := &study{lang: s.Lang, goal: g}
 	var err error
 	if t.cuts, t.notes, err = s.cutoffsOf(ctx, v, g, ask); err != nil {
