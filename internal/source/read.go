@@ -121,7 +121,7 @@ func (f *File) wantedOf(schema []Column, at []int, all bool) wanted {
 // it must then be dropped. An error of batch or reject, or a cancelled context, ends the reading with that error.
 //
 // A second goroutine unpacks and cuts the text into chunks of whole records, others convert them; memory is bounded by
-// a few chunks of 2 MiB a thread. The rows, rejects and counts are the same for any number of threads.
+// a few chunks of 1 MiB a thread. The rows, rejects and counts are the same for any number of threads.
 func (f *File) Read(ctx context.Context, schema []Column, batch func(*Batch) error, reject func(Reject) error) (Counts, error) {
 	at, err := f.checkSchema(schema)
 	if err != nil {

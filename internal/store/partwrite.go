@@ -36,9 +36,14 @@ const (
 	metaGroups = "kequn.groups" // hash of the first customer of each row group, in hexadecimal, separated by commas
 )
 
-// partWriter writes one part, row group by row group.
+// fewValues is the number of different whole numbers up to which a column is written by dictionary: 12 bits a value, where
+// times of day take 37 as differences.
+const fewValues = 1 << 12
+
+// partWriter writes one part, row group by row group. The first one decides how numbers are encoded.
 type partWriter struct {
 	fields []field
+	keys   *vault.Keyring
 	out    *partSink
 	w      *file.Writer
 	keyID  string
@@ -78,10 +83,16 @@ func (s *partSink) Write(p []byte) (int, error) {
 }
 
 func newPartWriter(w io.Writer, fields []field, keys *vault.Keyring) (*partWriter, error) {
-	p := &partWriter{fields: fields, out: &partSink{w: w, sum: sha256.New()}}
-	node, err := parquetSchema(fields)
+	return &partWriter{fields: fields, keys: keys, out: &partSink{w: w, sum: sha256.New()}}, nil
+}
+
+// begin writes what comes before the first row group, whose columns decide between encodings: no columns stand for a part
+// without rows. Integers, money and times are written as differences, or by dictionary where they are few; what is packed to
+// the bit already is not compressed once more.
+func (p *partWriter) begin(columns []*table.Column) error {
+	node, err := parquetSchema(p.fields)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	props := []parquet.WriterProperty{
 		parquet.WithCompression(compress.Codecs.Zstd),
@@ -94,26 +105,75 @@ func newPartWriter(w io.Writer, fields []field, keys *vault.Keyring) (*partWrite
 		parquet.WithCreatedBy("kequn"),
 		parquet.WithStoreDecimalAsInteger(true),
 	}
-	for _, f := range fields {
+	for i, f := range p.fields {
 		switch {
 		case f.Kind.InCode() && f.Name != idColumn:
 			props = append(props, parquet.WithDictionaryFor(f.Name, true))
 		case f.Kind.InInt() && f.Kind != table.Bool:
-			props = append(props, parquet.WithEncodingFor(f.Name, parquet.Encodings.DeltaBinaryPacked))
+			few, step := false, int64(1)
+			if columns != nil && f.Name != seqColumn {
+				few, step = p.survey(columns[i].Int)
+			}
+			if few {
+				props = append(props, parquet.WithDictionaryFor(f.Name, true))
+			} else {
+				props = append(props, parquet.WithEncodingFor(f.Name, parquet.Encodings.DeltaBinaryPacked))
+			}
+			if few || step == 1 {
+				props = append(props, parquet.WithCompressionFor(f.Name, compress.Codecs.Uncompressed))
+			}
 		}
 	}
-	if keys != nil {
+	if p.keys != nil {
 		rand.Read(p.file[:])
-		p.keyID = keys.Newest()
-		key, err := keys.PartKey(p.keyID, p.file[:])
+		p.keyID = p.keys.Newest()
+		key, err := p.keys.PartKey(p.keyID, p.file[:])
 		if err != nil {
-			return nil, err
+			return err
 		}
 		props = append(props, parquet.WithEncryptionProperties(parquet.NewFileEncryptionProperties(string(key),
 			parquet.WithFooterKeyMetadata(keyMetadata(p.keyID, p.file)), parquet.WithAadPrefix(hex.EncodeToString(p.file[:])))))
 	}
 	p.w, err = file.NewParquetWriterWithError(p.out, node, file.WithWriterProps(parquet.NewWriterProperties(props...)))
-	return p, err
+	return p.failed(err)
+}
+
+// survey tells whether there are at most fewValues different numbers, each four times or more, and the greatest step of which
+// the first ones are multiples.
+func (p *partWriter) survey(v []int64) (few bool, step int64) {
+	for _, x := range v[:min(len(v), fewValues)] {
+		if x != table.Missing && step != 1 {
+			step = gcd(step, x)
+		}
+	}
+	const bits = 13
+	var slots [1 << bits]int64 // numbers but for their sign bit: 0 is none, as no number is table.Missing
+	n, most := 0, min(fewValues, len(v)/4)
+	for _, x := range v {
+		if x == table.Missing {
+			continue
+		}
+		x ^= table.Missing
+		at := uint64(x) * 0x9e3779b97f4a7c15 >> (64 - bits)
+		for slots[at] != 0 && slots[at] != x {
+			at = (at + 1) % (1 << bits)
+		}
+		if slots[at] == 0 {
+			slots[at] = x
+			if n++; n > most {
+				return false, step
+			}
+		}
+	}
+	return true, step
+}
+
+// gcd returns the greatest common divisor of two numbers, not negative.
+func gcd(a, b int64) int64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return max(a, -a)
 }
 
 // keyMetadata is stored in the clear in a sealed part, so that a reader can ask for the right key.
@@ -160,6 +220,11 @@ func (p *partWriter) group(columns []*table.Column, first uint64) error {
 	if n == 0 {
 		return nil
 	}
+	if p.w == nil {
+		if err := p.begin(columns); err != nil {
+			return err
+		}
+	}
 	rg, err := p.w.AppendRowGroupChecked()
 	if err != nil {
 		return p.failed(err)
@@ -194,6 +259,11 @@ func (p *partWriter) failed(err error) error {
 
 // finish writes the footer and describes the part.
 func (p *partWriter) finish() (part, error) {
+	if p.w == nil {
+		if err := p.begin(nil); err != nil {
+			return part{}, err
+		}
+	}
 	kinds := make([]string, len(p.fields))
 	for i, f := range p.fields {
 		kinds[i] = f.Kind.String()
