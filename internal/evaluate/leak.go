@@ -65,6 +65,10 @@ type LeakProbe struct {
 	// for a panel, in which customers recur.
 	Records bool
 
+	// Sparse says that a missing value means that nothing was known of somebody then, so that its absence says nothing of how the
+	// column was filled.
+	Sparse bool
+
 	// Group, where not nil, is the same for rows that are never split between training and judging.
 	Group []int64
 
@@ -134,6 +138,21 @@ func Leaks(ctx context.Context, p LeakProbe) ([]Leak, error) {
 	if err := s.vanishing(ctx); err != nil {
 		return nil, err
 	}
+	return s.weigh(ctx)
+}
+
+// WeighLeaks fills in what findings are worth that were made elsewhere: the probe model with each, and without any of them.
+func WeighLeaks(ctx context.Context, p LeakProbe, found []Leak) ([]Leak, error) {
+	if len(found) == 0 {
+		return found, nil
+	}
+	if p.MaxRows <= 0 {
+		p.MaxRows = 20_000
+	}
+	_, inputs, _ := model.Inputs(p.X, p.W)
+	x := &xray{LeakProbe: p, hash: model.RowDraw(inputs, p.Y, p.W, kernel.Mix(p.Seed))}
+	s := x.sample(inputs)
+	s.found, s.known = found, s.knownRows()
 	return s.weigh(ctx)
 }
 

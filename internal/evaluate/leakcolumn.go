@@ -183,7 +183,7 @@ func (x *xray) pure(c *table.Column) *Leak {
 	if yes, ok := filled.one(total); ok && empty.rows > 0 {
 		return say(LeakMissing, filled, yes, "有值", "with a value")
 	}
-	if yes, ok := empty.one(total); ok {
+	if yes, ok := empty.one(total); ok && !x.Sparse && share(total, yes) <= rareClass {
 		return say(LeakMissing, empty, yes, "没有值", "without a value")
 	}
 	if c.Kind.InCode() {

@@ -12,12 +12,14 @@ import (
 // Leak is a column that seems to know the outcome.
 type Leak struct {
 	Column     string   `json:"column"`
+	Kind       string   `json:"kind"`
 	Evidence   string   `json:"evidence"`
 	EvidenceZH string   `json:"evidence_zh"`
 	EvidenceEN string   `json:"evidence_en"`
 	AUCWith    *float64 `json:"auc_with,omitempty"` // R² for amounts
 	AUCWithout *float64 `json:"auc_without,omitempty"`
 	Dropped    bool     `json:"dropped"` // left out of training
+	Confirmed  bool     `json:"confirmed,omitempty"` // somebody said that it is none
 }
 
 // Card is how far to trust a model.
