@@ -251,7 +251,6 @@ func (r *valueRows) code(text string) int32 {
 
 // everyValue fills the dictionary of values and sorts it, so that codes, and with them ties, do not depend on where customers lie.
 func (r *valueRows) everyValue(ctx context.Context) (rows int64, err error) {
-	r.values.InternString("")
 	for p := range r.data.NParts() {
 		part, err := r.data.Part(ctx, p, []table.Want{{Dataset: r.def.Name, Columns: []string{r.want.Columns[r.value]}}})
 		if err != nil {
