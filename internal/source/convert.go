@@ -99,6 +99,12 @@ func (c *converter) fail(row int, why Reason) {
 
 // text reads a value as it is written. b is valid UTF-8 without control bytes.
 func (c *converter) text(row int, b []byte) {
+	if c.Kind == table.Integer {
+		if x, ok := digits(b); ok {
+			c.integer(row, x, "")
+			return
+		}
+	}
 	v := trimSpace(b)
 	switch c.Kind {
 	case table.Text, table.Category:

@@ -81,6 +81,21 @@ func parsePlain(b []byte) (d decimal, ok bool) {
 	return d, i == len(b) && digits > 0 && digits <= 18
 }
 
+// digits returns a number of one to 18 digits and nothing else.
+func digits(b []byte) (x int64, ok bool) {
+	if len(b) == 0 || len(b) > 18 {
+		return 0, false
+	}
+	for _, c := range b {
+		c -= '0'
+		if c > 9 {
+			return 0, false
+		}
+		x = x*10 + int64(c)
+	}
+	return x, true
+}
+
 // normalNumber rewrites a number as strconv reads it: currency signs, brackets for minus and thousands separators are
 // taken away. The result lies in tmp.
 func normalNumber(b []byte, st style, tmp []byte) ([]byte, Reason) {
@@ -241,6 +256,9 @@ func parseNumber(b []byte, st style) (float64, Reason) {
 
 // parseInteger reads a whole number. 17850.0 is one.
 func parseInteger(b []byte, st style) (int64, Reason) {
+	if x, ok := digits(b); ok {
+		return x, ""
+	}
 	v, rounded, r := parseMoney(b, st, 0)
 	if r == "" && rounded {
 		return 0, NotWhole
@@ -337,6 +355,9 @@ func parseAmountStyled(b []byte, st style) (float64, bool) {
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 func trimSpace(b []byte) []byte {
+	if n := len(b); n > 0 && b[0]-'!' < 0x7F-'!' && b[n-1]-'!' < 0x7F-'!' {
+		return b // which is nearly always so
+	}
 	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t' || b[0] == '\n' || b[0] == '\r') {
 		b = b[1:]
 	}

@@ -96,8 +96,15 @@ func (c *contents) forget() {
 	c.slots = nil
 }
 
-// drop forgets one dictionary.
-func (c *contents) drop(d *table.Dict) { delete(c.texts, d) }
+// drop forgets one dictionary, whose memory may serve another.
+func (c *contents) drop(d *table.Dict) {
+	delete(c.texts, d)
+	for i := range c.slots {
+		if c.slots[i].dict == d {
+			c.slots[i] = textSlot{}
+		}
+	}
+}
 
 const missingHash = 0x9ae16a3b2f90404f // any number that no value is likely to hash to
 

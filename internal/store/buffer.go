@@ -68,6 +68,8 @@ type spareColumns struct {
 	ints [][]int64
 	i32  [][]int32
 	nums [][]float64
+	hash [][]uint64
+	dict []*table.Dict
 }
 
 func takeSpare[T any](s *spareColumns, list *[][]T) []T {
@@ -81,6 +83,26 @@ func takeSpare[T any](s *spareColumns, list *[][]T) []T {
 	return make([]T, 0, chunkRows)
 }
 
+// newDict returns an empty dictionary.
+func (s *spareColumns) newDict() *table.Dict {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.dict); n > 0 {
+		out := s.dict[n-1]
+		s.dict = s.dict[:n-1]
+		return out
+	}
+	return table.NewDict()
+}
+
+// giveDict takes back a dictionary that nobody knows any more.
+func (s *spareColumns) giveDict(d *table.Dict) {
+	d.Reset()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dict = append(s.dict, d)
+}
+
 func giveSpare[T any](s *spareColumns, list *[][]T, v []T) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,10 +112,10 @@ func giveSpare[T any](s *spareColumns, list *[][]T, v []T) {
 // codeMap remembers what the codes of a source's dictionary are here. Sources keep one dictionary for a whole file, make
 // one for each batch, or empty one and use it again; all are quick.
 type codeMap struct {
-	of    *table.Dict
-	round uint32      // of the dictionary
-	into  *table.Dict // here
-	to    []int32     // code here + 1, 0 when not met yet
+	of, into  *table.Dict // there, and here
+	round     uint32      // of the dictionaries
+	intoRound uint32
+	to        []int32 // code here + 1, 0 when not met yet
 }
 
 func newBuffer(l *layout, keys *vault.Keyring, known bool, first int64, threads int) *buffer {
@@ -175,7 +197,8 @@ func (b *buffer) room() *chunk {
 		return &table.Column{Kind: table.Text, Code: takeSpare(&b.spare, &b.spare.i32), Dict: d}
 	}
 	if b.l.keyed {
-		c.cust = text(table.NewDict())
+		c.cust = text(b.spare.newDict())
+		c.hash = takeSpare(&b.spare, &b.spare.hash)
 	}
 	if b.l.timed {
 		c.time = takeSpare(&b.spare, &b.spare.ints)
@@ -355,8 +378,8 @@ func appendPlain(text []byte, c *table.Column, r int) []byte {
 // addMapped adds texts by way of the code map, changed by f if there is one.
 func (b *buffer) addMapped(to, from *table.Column, rows []int32, slot int, f func([]byte) []byte) {
 	m := &b.codes[slot]
-	if m.of != from.Dict || m.round != from.Dict.Round() || m.into != to.Dict {
-		m.of, m.round, m.into, m.to = from.Dict, from.Dict.Round(), to.Dict, m.to[:0]
+	if m.of != from.Dict || m.round != from.Dict.Round() || m.into != to.Dict || m.intoRound != to.Dict.Round() {
+		*m = codeMap{of: from.Dict, into: to.Dict, round: from.Dict.Round(), intoRound: to.Dict.Round(), to: m.to[:0]}
 	}
 	if n := from.Dict.Len(); n > len(m.to) {
 		was := len(m.to)

@@ -55,6 +55,8 @@ func (c *chunk) settle(s *spareColumns) {
 		c.texts = append(c.texts, c.cust.Dict.Bytes(int(i))...)
 		c.ends[at] = uint32(len(c.texts))
 	}
+	s.giveDict(c.cust.Dict)
+	giveSpare(s, &s.hash, c.hash)
 	c.hash, c.cust.Dict = nil, nil
 
 	// Rows by bucket.
