@@ -30,6 +30,12 @@ func (a *app) printReady(w io.Writer, r *pipeline.Readiness) {
 	for _, g := range append(append([]pipeline.ReadyGoal(nil), r.Goals...), r.Uplift) {
 		fmt.Fprintf(w, "%s %-12s %s\n", mark(g.Ready), g.Name, g.Question)
 		fmt.Fprintf(w, "    %s\n", g.Why)
+		for _, o := range g.Opens {
+			fmt.Fprintf(w, "    → %s\n", o.Text)
+		}
+	}
+	for _, o := range r.Opens {
+		fmt.Fprintf(w, "→ %s\n", o.Text)
 	}
 	fmt.Fprintln(w, a.say("下一步：kequn run", "next: kequn run"))
 }

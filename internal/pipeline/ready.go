@@ -23,6 +23,7 @@ type Readiness struct {
 	Customers int         `json:"customers"` // with an event before the cutoff
 	Goals     []ReadyGoal `json:"goals"`
 	Uplift    ReadyGoal   `json:"uplift"`
+	Opens     []ReadyOpen `json:"opens"` // horizons that nobody can be asked about yet
 }
 
 // ReadyGoal is one question.
@@ -35,6 +36,9 @@ type ReadyGoal struct {
 	Mean      float64  `json:"mean,omitempty"`
 	Cutoffs   []string `json:"cutoffs,omitempty"` // learnt from and judged at
 	Why       string   `json:"why"`
+	Of        int      `json:"of,omitempty"` // customers at the judging cutoff, before the goal's population was chosen from them
+
+	Opens []ReadyOpen `json:"opens"` // what becomes possible with more data
 }
 
 // Ready tells for every goal of the plan whether it can be answered, and for uplift whether a past send was randomised.
@@ -62,15 +66,33 @@ func (s *Shop) Ready(ctx context.Context) (*Readiness, error) {
 		}
 		out.Goals = append(out.Goals, r)
 	}
-	out.Uplift, err = s.readyUplift(ctx, v, all.NRows())
-	return out, err
+	if out.Uplift, err = s.readyUplift(ctx, v, all.NRows(), baseOf(out.Goals)); err != nil {
+		return nil, err
+	}
+	out.Opens = s.horizonOpens(v, ask)
+	for i := range out.Goals {
+		if out.Goals[i].Opens == nil {
+			out.Goals[i].Opens = []ReadyOpen{}
+		}
+	}
+	if out.Uplift.Opens == nil {
+		out.Uplift.Opens = []ReadyOpen{}
+	}
+	if out.Opens == nil {
+		out.Opens = []ReadyOpen{}
+	}
+	return out, nil
 }
 
 func (s *Shop) readyGoal(ctx context.Context, v *view, g plan.Goal, ask kequn.Cutoff) (ReadyGoal, error) {
 	if isListed(g) {
-		return s.readyListed(ctx, v, g, ask)
+		r, err := s.readyListed(ctx, v, g, ask)
+		if r.Opens == nil {
+			r.Opens = s.historyOpens(v, g, ask)
+		}
+		return r, err
 	}
-	r := ReadyGoal{Name: g.Name, Question: Question(g, s.Lang)}
+	r := ReadyGoal{Name: g.Name, Question: Question(g, s.Lang), Opens: s.historyOpens(v, g, ask)}
 	first, _ := v.span()
 	cuts, ok := ChooseCutoffs(first, ask, g.Gap, g.Within, v.zone)
 	if !ok {
@@ -110,7 +132,13 @@ func (s *Shop) readyGoal(ctx context.Context, v *view, g plan.Goal, ask kequn.Cu
 	if r.Eligible > 0 {
 		r.Mean = sum / float64(r.Eligible)
 	}
-	if err := t.frame(s.Seed); err != nil {
+	if r.Of, _, err = s.populationEffect(ctx, v, g, who, cuts.Judge); err != nil {
+		return r, err
+	}
+	framed := t.frame(s.Seed)
+	rows, rarer, judged := t.sizes()
+	r.Opens = append(r.Opens, s.rowOpens(v, t, rows, rarer, judged, ask)...)
+	if err := framed; err != nil {
 		var e *kequn.Error
 		if !errors.As(err, &e) {
 			return r, err
@@ -127,6 +155,9 @@ func (s *Shop) readyGoal(ctx context.Context, v *view, g plan.Goal, ask kequn.Cu
 			fmt.Sprintf("%d of %d eligible customers did (%.1f %%)", r.Positives, r.Eligible, 100*r.Mean))
 	} else {
 		r.Why = s.Lang.Pick(fmt.Sprintf("%d 位适用客户，均值 %.2f", r.Eligible, r.Mean), fmt.Sprintf("%d eligible customers, mean %.2f", r.Eligible, r.Mean))
+	}
+	if r.Of > 0 {
+		r.Why += s.Lang.Pick(fmt.Sprintf("；适用人群规则从 %d 位中选出 %d 位", r.Of, r.Eligible), fmt.Sprintf("; the population's rule leaves %d of %d", r.Eligible, r.Of))
 	}
 	if cuts.SameTime {
 		r.Why += s.Lang.Pick("；历史只够一个截止时刻，只能在其他客户上评判", "; history has room for one cutoff only, so models are judged on other customers, not on later time")
@@ -155,11 +186,21 @@ func isControl(arm string) bool {
 // baseGuess is the share that buys where the data do not tell: what a designed send is sized for.
 const baseGuess = 0.10
 
+// baseOf returns the share of yes of the first goal about a deed that can be answered, by which a send is sized.
+func baseOf(goals []ReadyGoal) float64 {
+	for _, g := range goals {
+		if g.Ready && g.Positives > 0 && g.Mean > .005 && g.Mean < .5 {
+			return g.Mean
+		}
+	}
+	return baseGuess
+}
+
 // visible is the effect that a designed send shall be able to show: two points.
 const visible = 0.02
 
 // readyUplift looks for a past send whose arms include a control.
-func (s *Shop) readyUplift(ctx context.Context, v *view, customers int) (ReadyGoal, error) {
+func (s *Shop) readyUplift(ctx context.Context, v *view, customers int, base float64) (ReadyGoal, error) {
 	r := ReadyGoal{Name: "uplift", Question: s.Lang.Pick("优惠能带来多少原本不会发生的购买？", "What does an offer cause that would not have happened anyway?")}
 	ask, err := v.cutoff("")
 	if err != nil {
@@ -189,11 +230,15 @@ func (s *Shop) readyUplift(ctx context.Context, v *view, customers int) (ReadyGo
 			r.Ready, r.Eligible = true, int(control+treated)
 			r.Why = s.Lang.Pick(fmt.Sprintf("找到一次带对照组的投放：对照 %d 人，%s 共 %d 人；决策时会检查是否随机", control, strings.Join(arms, "、"), treated),
 				fmt.Sprintf("a past send has a control group: %d control, %d with %s; decide checks that it was random", control, treated, strings.Join(arms, ", ")))
+			if n := contactsFor(base, visible); int64(n) > control+treated {
+				r.Opens = append(r.Opens, s.opening(s.Lang.Pick(fmt.Sprintf("看清 %.0f 个百分点的效果", 100*visible), fmt.Sprintf("an effect of %.0f points can be seen", 100*visible)), unitContacts, int64(n), control+treated, ask, v))
+			}
 			return r, nil
 		}
 	}
-	n := contactsFor(baseGuess, visible)
-	r.Why = s.Lang.Pick(fmt.Sprintf("没有带随机对照组的投放记录。要看清 %.0f%% 基础上 %.0f 个百分点的效果，约需 %d 次触达、另 %d 人作对照（现有 %d 位客户）", 100*baseGuess, 100*visible, n/2, n/2, customers),
-		fmt.Sprintf("no past send has a random control group. To see %.0f points at a base of %.0f %% takes about %d contacts and as many controls (there are %d customers)", 100*visible, 100*baseGuess, n/2, customers))
+	n := contactsFor(base, visible)
+	r.Opens = append(r.Opens, s.opening(s.Lang.Pick("优惠的增益", "what an offer causes"), unitContacts, int64(n), 0, ask, v))
+	r.Why = s.Lang.Pick(fmt.Sprintf("没有带随机对照组的投放记录。要看清 %.0f%% 基础上 %.0f 个百分点的效果，约需 %d 次触达、另 %d 人作对照（现有 %d 位客户）", 100*base, 100*visible, n/2, n/2, customers),
+		fmt.Sprintf("no past send has a random control group. To see %.0f points at a base of %.0f %% takes about %d contacts and as many controls (there are %d customers)", 100*visible, 100*base, n/2, customers))
 	return r, nil
 }

@@ -17,7 +17,12 @@ var missingKind = &kind{name: "missing", family: "completeness", weight: 1, zh: 
 		if of < enough || n == 0 || float64(n) > .05*float64(of) {
 			return nil
 		}
-		return ruleOf("missing", t.set.Name, c.def.Name).sharing(.01)
+		r := ruleOf("missing", t.set.Name, c.def.Name)
+		switch c.def.Role {
+		case kequn.ColAmount, kequn.ColQuantity, kequn.ColPrice, kequn.ColItem, kequn.ColType, kequn.ColOrder, kequn.ColCampaign, kequn.ColArm, kequn.ColCurrency:
+			return r.sharing(0) // what every row should say
+		}
+		return r.sharing(max(.01, math.Ceil(1500*float64(n)/float64(of))/1000)) // not everybody tells his birthday
 	}),
 	measure: oneColumn(func(t *setTally, c *columnTally, r *Rule) measure {
 		return measure{found: c.empties(), of: t.total()}
@@ -101,7 +106,7 @@ func percent(x float64) string {
 // emptySince: a column that had values has had none since a day. Max is the days that may pass.
 var emptySince = &kind{name: "empty_since", family: "completeness", weight: 3, value: true, zh: "天没有任何值", en: "days without any value",
 	propose: eachColumn(func(sc *scan, t *setTally, c *columnTally) []Rule {
-		if !t.set.timed() || t.rows[0]+t.rows[1] < 10*enough || c.empties() == 0 || c.kind == table.Time && c.def.Role == kequn.ColTime {
+		if !t.set.timed() || t.rows[0]+t.rows[1] < 10*enough || c.empties() == 0 || float64(c.empties()) > .8*float64(t.total()) || c.kind == table.Time && c.def.Role == kequn.ColTime {
 			return nil
 		}
 		longest, now := emptyRuns(t, c)

@@ -59,6 +59,10 @@ var numberKinds = []*kind{
 var placeholderNumber = withTrait(&kind{name: "placeholder_number", family: "values", weight: 1, zh: "是 9999、-1 之类的占位数", en: "is a number that stands for nothing (9999, -1 …)",
 	propose: numberColumn(func(sc *scan, t *setTally, c *columnTally, all numbers) []Rule {
 		n := c.hits(placeholder)
+		switch c.def.Role {
+		case kequn.ColQuantity, kequn.ColAmount, kequn.ColPrice, kequn.ColDiscount:
+			return nil // one piece given back is −1
+		}
 		if n < 3 || float64(n) > .5*float64(all.n) || idLike(c.def.Name) {
 			return nil
 		}

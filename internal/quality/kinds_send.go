@@ -35,31 +35,40 @@ var noConsent = &kind{name: "no_consent", family: "sends", weight: 3, zh: "å‘ç»
 		if s.Role != kequn.Sends {
 			return nil
 		}
-		var out []Rule
+		// Where there are several consents, one a channel, and sends do not say which they used, who refuses all of them counts.
+		var said []string
+		from := ""
 		for _, o := range sc.sets {
-			if o.Role != kequn.Customers {
+			if o.Role != kequn.Customers || said != nil {
 				continue
 			}
 			for _, c := range o.Columns {
 				if c.Role == kequn.ColConsent && o.column(c.Name) >= 0 {
-					r := ruleOf("no_consent", s.Name, "")
-					r.Name += "." + c.Name
-					r.Other = o.Name + "." + c.Name
-					out = append(out, r)
+					from = o.Name
+					said = append(said, c.Name)
 				}
 			}
 		}
-		return out
+		if said == nil {
+			return nil
+		}
+		r := ruleOf("no_consent", s.Name, "")
+		r.Other = from + "." + strings.Join(said, " ")
+		return r.sharing(0)
 	},
 	find: func(sc *scan, s *set, r *Rule) (finder, error) {
-		name, column, _ := strings.Cut(r.Other, ".")
+		name, columns, _ := strings.Cut(r.Other, ".")
 		o := sc.setOf(name)
-		if o == nil || o.part < 0 || o.column(column) < 0 {
-			return nil, kequn.Errorf(kequn.KindPlan, "quality: "+r.Name, "other names no column of consent: %q", r.Other).WithHint("write customers.COLUMN")
+		words := strings.Fields(columns)
+		if o == nil || o.part < 0 || len(words) == 0 || slices.ContainsFunc(words, func(w string) bool { return o.column(w) < 0 }) {
+			return nil, kequn.Errorf(kequn.KindPlan, "quality: "+r.Name, "other names no column of consent: %q", r.Other).WithHint("write customers.COLUMN, or customers.COLUMN OTHER where one of several is enough")
 		}
 		return everyRow(func(p *piece, s *pieceSet) func(int) (bool, bool) {
 			said := &p.sets[o.at]
-			consent := said.col(column)
+			var consents []*table.Column
+			for _, w := range words {
+				consents = append(consents, said.col(w))
+			}
 			var control []bool
 			arm := s.col(s.with(kequn.ColArm))
 			if arm != nil && arm.Kind.InCode() {
@@ -70,7 +79,7 @@ var noConsent = &kind{name: "no_consent", family: "sends", weight: 3, zh: "å‘ç»
 					return false, false
 				}
 				at := int(said.start[s.owner[r]+1]) - 1 // the last word
-				return true, refused(consent, at)
+				return true, !slices.ContainsFunc(consents, func(c *table.Column) bool { return !refused(c, at) })
 			}
 		}), nil
 	},
@@ -252,6 +261,10 @@ var armRatio = &kind{name: "arm_ratio", family: "sends", weight: 3, value: true,
 		arm := t.set.with(kequn.ColArm)
 		if t.set.Role != kequn.Sends || arm == "" || len(sc.o.Designs) != 1 || !(sc.o.Designs[0].Control > 0) {
 			return nil
+		}
+		campaign := t.column(t.set.with(kequn.ColCampaign))
+		if campaign == nil || campaign.values == nil || len(campaign.values.items) != 1 || campaign.values.items[0].text != sc.o.Designs[0].Campaign {
+			return nil // several campaigns: measure compares each with its own plan
 		}
 		r := ruleOf("arm_ratio", t.set.Name, arm)
 		r.Share = sc.o.Designs[0].Control

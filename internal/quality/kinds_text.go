@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"kequn"
+	"kequn/internal/table"
 )
 
 // enough is the fewest values from which something is learnt about a column.
@@ -42,7 +43,8 @@ func having(k *kind, tr traits, most float64, wanted func(c *columnTally) bool) 
 	withTrait(k, tr)
 	k.propose = eachColumn(func(sc *scan, t *setTally, c *columnTally) []Rule {
 		n, of := c.hits(tr), t.total()-c.empties()
-		if !wanted(c) || n == 0 || float64(n) > most*float64(of) {
+		few := c.kind == table.Time && tr == placeholder && n < 3 // somebody was born on 1970-01-01
+		if !wanted(c) || n == 0 || few || float64(n) > most*float64(of) {
 			return nil
 		}
 		return ruleOf(k.name, t.set.Name, c.def.Name).sharing(0)

@@ -13,10 +13,10 @@ func isTime(c *columnTally) bool { return c.kind == table.Time }
 
 var timeKinds = []*kind{
 	having(&kind{name: "future", family: "time", weight: 3, zh: "在未来", en: "lies in the future"}, future, 1, func(c *columnTally) bool {
-		return isTime(c) && !planned(c.def.Name)
+		return isTime(c) && !planned(c.def.Name) && c.def.Role != kequn.ColBirth
 	}),
 	having(&kind{name: "placeholder_time", family: "values", weight: 2, zh: "是 1900-01-01、1970-01-01、9999-12-31 之类的占位日期", en: "is a date that stands for nothing (1900-01-01, 1970-01-01, 9999-12-31 …)"}, placeholder, .9, isTime),
-	having(&kind{name: "too_old", family: "time", weight: 2, zh: "早于 1900 年", en: "lies before 1900"}, old, 1, isTime),
+	having(&kind{name: "too_old", family: "time", weight: 2, zh: "早于 1900 年", en: "lies before 1900"}, old, 1, func(c *columnTally) bool { return isTime(c) && c.def.Role != kequn.ColBirth }),
 	beforeStart, partialTimes, zoneShift, knownBefore, lateKind, birthKind, timeOrder,
 }
 

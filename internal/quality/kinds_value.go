@@ -181,7 +181,7 @@ func oddSpelling(r *Rule) func([]byte) bool {
 // constantKind: a column that says the same in every row tells nothing.
 var constantKind = &kind{name: "constant", family: "completeness", weight: 1, value: true, zh: "个不同取值：该列每行都相同，不含信息", en: "different value: the column is the same in every row and tells nothing",
 	propose: eachColumn(func(sc *scan, t *setTally, c *columnTally) []Rule {
-		if c.values == nil || t.total() < 10*enough || c.def.Role == kequn.ColCurrency || c.def.Role == kequn.ColType || len(c.values.items) != 1 || !c.values.exact() {
+		if c.values == nil || t.total() < 10*enough || c.def.Role == kequn.ColCurrency || c.def.Role == kequn.ColType || c.def.Role == kequn.ColCampaign || len(c.values.items) != 1 || !c.values.exact() {
 			return nil
 		}
 		return ruleOf("constant", t.set.Name, c.def.Name).atLeast(2)
@@ -355,7 +355,9 @@ var nearKind = &kind{name: "double_submit", family: "uniqueness", weight: 2, zh:
 			return nil
 		}
 		r := ruleOf("double_submit", s.Name, "")
-		r.Share = .0003
+		if r.Share = .0003; s.Role == kequn.Events {
+			r.Share = .05 // who reloads a page does nothing wrong
+		}
 		return r.atMost(60)
 	},
 	find: func(sc *scan, s *set, r *Rule) (finder, error) {

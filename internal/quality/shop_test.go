@@ -353,13 +353,14 @@ var defects = []defect{
 		o.rows = append(o.rows, o.rows[7].with(nil), o.rows[9].with(nil))
 	}, found: 2},
 	{kind: "double_submit", spoil: func(s *testShop) {
-		e := s.sets["events"]
+		o := s.sets["orders"]
 		for i := range 5 {
-			e.rows = append(e.rows, e.rows[i].with(row{"at": e.rows[i]["at"].(time.Time).Add(7 * time.Second), "event_id": fmt.Sprint(9000 + i)}))
+			at := o.rows[i]["at"].(time.Time).Add(7 * time.Second)
+			o.rows = append(o.rows, o.rows[i].with(row{"at": at, "recorded": at.Add(time.Hour), "order_id": fmt.Sprint(900000 + i)}))
 		}
 	}, found: 5},
 	{kind: "shared_key", spoil: each("events", 0, 60, put("device_id", "dev-000007"))},
-	{kind: "missing", spoil: each("customers", 0, 8, put("city", nil)), found: 8},
+	{kind: "missing", spoil: each("orders", 0, 8, put("quantity", nil)), found: 8},
 	{kind: "empty_column", spoil: func(s *testShop) {
 		for _, r := range s.sets["customers"].rows {
 			r["note"] = nil

@@ -96,7 +96,8 @@ func textTraits(b []byte) traits {
 			t |= formula
 		}
 	case '+', '-':
-		if len(b) > 1 && (b[1] < '0' || b[1] > '9') && b[1] != '.' && b[1] != ' ' && b[1] != '-' {
+		// A number, a telephone number and a dash are none.
+		if len(b) > 1 && b[1] != ' ' && b[1] != '-' && !readsNumber(b) && !looksPhone(b, nDigits) {
 			t |= formula
 		}
 	}
