@@ -312,13 +312,13 @@ func known(v []float64) []float64 {
 // the first and last hundredth.
 func histogram(v []float64, n int) *Histogram {
 	low, high := kernel.QuantileSorted(v, 0.01), kernel.QuantileSorted(v, 0.99)
+	if low == high {
+		return nil // all alike
+	}
 	h := &Histogram{From: low, Step: (high - low) / mostBins}
 	bins := mostBins
 	if whole := !slices.ContainsFunc(v, func(x float64) bool { return x != math.Trunc(x) }); whole && high-low < mostBins {
 		h.From, h.Step, bins = math.Floor(low)-0.5, 1, int(math.Ceil(high)-math.Floor(low))+1
-	}
-	if h.Step <= 0 {
-		return nil // all alike
 	}
 	count := make([]int, bins)
 	for _, x := range v {
