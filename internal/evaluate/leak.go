@@ -32,6 +32,7 @@ const (
 	LeakID       = "id"       // an identifier that tells the outcome
 	LeakOrder    = "order"    // rows that stand together share their outcome
 	LeakTwins    = "twins"    // the same record more than once
+	LeakNear     = "near"     // the same record again, a little changed
 	LeakPerson   = "person"   // rows of one person, who keeps the outcome
 	LeakEncoding = "encoding" // the mean outcome of a group, the row itself included
 	LeakDate     = "date"     // a date that lies later because of the outcome

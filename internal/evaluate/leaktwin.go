@@ -192,7 +192,7 @@ func (x *xray) nearTwins() {
 	if kernel.Sum(bits)/again < 2*math.Log2(float64(n))+nearRarity {
 		return
 	}
-	l := Leak{Column: RepeatedRows, Reason: LeakTwins, Evidence: Text{
+	l := Leak{Column: RepeatedRows, Reason: LeakNear, Evidence: Text{
 		fmt.Sprintf("%.0f 行（%.1f%%）与别的行几乎相同（类别一致、数字相差无几），结果也相同：很可能是同一个人的记录，随机切分会在两边见到他。请去重，或用 --id 指明是谁。", alike, 100*alike/float64(n)),
 		fmt.Sprintf("%.0f rows (%.1f %%) nearly equal another row (the same categories, numbers hardly different), the outcome too: they are probably records of one person, whom a random split sees on both sides. Remove them, or say with --id who it is.", alike, 100*alike/float64(n))}}
 	x.repeats(keep, l)

@@ -134,10 +134,12 @@ type Proxy struct {
 	Text
 }
 
-// Suspect is a column of the model that seems to know the outcome, and that nobody confirmed.
+// Suspect is what the leak X-ray found and nobody confirmed: a column that seems to know the outcome, or how the rows were put together.
 type Suspect struct {
 	Column  string   `json:"column"`
-	With    *float64 `json:"with,omitempty"` // skill with the column, and without it
+	Kind    string   `json:"kind,omitempty"`  // as of Leak.Reason
+	Aside   bool     `json:"aside,omitempty"` // the model does not see it and its figures do not suffer: for whoever uses the data elsewhere
+	With    *float64 `json:"with,omitempty"`  // skill with the column, and without it
 	Without *float64 `json:"without,omitempty"`
 }
 

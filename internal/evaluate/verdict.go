@@ -110,7 +110,7 @@ func (c *Card) gradeKey() string {
 		return "unsure"
 	case c.byChance():
 		return "useless"
-	case s.Low > tooGood || len(c.Suspects) > 0:
+	case s.Low > tooGood || c.suspected():
 		return "suspicious"
 	case s.Low > excellent:
 		return "excellent"
@@ -127,7 +127,7 @@ func (c *Card) grade() Verdict {
 	v := Verdict{Key: c.gradeKey()}
 	v.Text = verdicts[v.Key]
 	switch {
-	case v.Key == "suspicious" && len(c.Suspects) > 0:
+	case v.Key == "suspicious" && c.suspected():
 		v.Text = Text{"可能看到了将来，先确认泄漏", "it may have seen the future: settle the leak first"}
 	case v.Key == "unsure" && c.skill() != nil && c.byChance():
 		v.Text = Text{"数据太少，还不能说它比瞎猜好", "too few rows: it cannot be told from chance"}
@@ -175,9 +175,11 @@ func (c *Card) advise() {
 		return
 	case "suspicious":
 		for _, x := range c.Suspects {
-			c.suspect(x, name)
+			if !x.Aside {
+				c.suspect(x, name)
+			}
 		}
-		if len(c.Suspects) > 0 {
+		if c.suspected() {
 			break
 		}
 		c.say("很可能有列在结果发生之后才知道。检查最重要的列：%s。", "Some column is probably known only after the outcome. Check the most important ones: %[1]s.", c.topNames(3, c.words))
@@ -211,13 +213,27 @@ func (c *Card) advise() {
 	}
 }
 
+// suspected tells whether the model's own figures are in doubt.
+func (c *Card) suspected() bool {
+	return slices.ContainsFunc(c.Suspects, func(x Suspect) bool { return !x.Aside })
+}
+
 // suspect says what a column that seems to know the outcome is worth, and what to do about it.
 func (c *Card) suspect(x Suspect, name Text) {
 	worth := Text{"", ""}
 	if x.With != nil && x.Without != nil {
 		worth = Text{fmt.Sprintf("（%s %.3f，去掉后 %.3f）", name.Zh, *x.With, *x.Without), fmt.Sprintf(" (%s %.3f, %.3f without it)", name.En, *x.With, *x.Without)}
 	}
-	c.say("“%s”可能在结果发生之后才知道%s：决策时如果还不知道它，这里的数字都不算数，去掉它再训练。", "%s may be known only after the outcome%s: if it is not known when you decide, none of these figures will hold; train again without it.", named(x.Column, c.words), worth)
+	switch x.Kind {
+	case LeakOrder:
+		c.say("行的排列顺序泄漏了结果%s：相邻的行彼此相像，随机切分的数字偏高。按时间或按人切分再评判。", "The order of rows leaks the outcome%s: rows that stand together are alike, so the figures of a random split flatter. Judge by time or by person instead.", worth)
+	case LeakPerson:
+		c.say("“%s”的同一个值有好几行、结果也相同%s：随机切分让训练和评判见到同一个人。用 --id 指明它再训练。", "%s has several rows a value, which share their outcome%s: a random split shows one person to both sides. Train again with --id.", named(x.Column, c.words), worth)
+	case LeakTwins, LeakNear:
+		c.say("有些记录重复出现、结果也相同%s：随机切分的数字偏高。去重再训练。", "Some records stand in the data more than once, outcome included%s: figures of a random split flatter. Remove them and train again.", worth)
+	default:
+		c.say("“%s”可能在结果发生之后才知道%s：决策时如果还不知道它，这里的数字都不算数，去掉它再训练。", "%s may be known only after the outcome%s: if it is not known when you decide, none of these figures will hold; train again without it.", named(x.Column, c.words), worth)
+	}
 }
 
 // unsure says what is too little.

@@ -18,7 +18,7 @@ type Leak struct {
 	EvidenceEN string   `json:"evidence_en"`
 	AUCWith    *float64 `json:"auc_with,omitempty"` // R² for amounts
 	AUCWithout *float64 `json:"auc_without,omitempty"`
-	Dropped    bool     `json:"dropped"` // left out of training
+	Dropped    bool     `json:"dropped"`             // left out of training
 	Confirmed  bool     `json:"confirmed,omitempty"` // somebody said that it is none
 }
 

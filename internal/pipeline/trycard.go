@@ -48,7 +48,7 @@ func (t *trial) card(ctx context.Context) error {
 	j := &judging{Options: t.Options, ladder: t.ladder, line: t.rung(t.res.Chosen), x: t.x, y: t.y, w: t.w, group: t.group, rounds: t.limited(t.split.rounds),
 		other: t.f.Test != "" && t.apart == nil, left: func() time.Duration { return time.Until(end) }}
 	for _, l := range t.res.Leaks {
-		x := evaluate.Suspect{Column: l.Column, With: l.AUCWith, Without: l.AUCWithout}
+		x := evaluate.Suspect{Column: l.Column, Kind: l.Kind, Aside: t.aside(l), With: l.AUCWith, Without: l.AUCWithout}
 		if t.y.Task == kequn.Regression {
 			x.With, x.Without = l.R2With, l.R2Without
 		}

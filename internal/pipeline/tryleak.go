@@ -192,3 +192,14 @@ func (t *trial) without(ctx context.Context, rung *model.Named, names []string) 
 	sum /= rounds
 	return &sum, nil
 }
+
+// aside tells whether a finding leaves the figures of this call as they are: an id is no feature, and equal rows were kept in one fold.
+func (t *trial) aside(l TryLeak) bool {
+	switch l.Kind {
+	case evaluate.LeakTwins:
+		return t.f.Folds == "" && t.f.Test == ""
+	case evaluate.LeakNear, evaluate.LeakOrder, evaluate.LeakPerson:
+		return false
+	}
+	return t.x.Column(l.Column) == nil
+}
