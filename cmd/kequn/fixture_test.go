@@ -22,10 +22,12 @@ import (
 	"kequn/internal/model/additive"
 	"kequn/internal/model/gbdt"
 	"kequn/internal/model/ladder"
+	"kequn/internal/model/lifetime"
 	"kequn/internal/model/linear"
 	"kequn/internal/model/neural"
 	"kequn/internal/model/svm"
 	"kequn/internal/model/tree"
+	"kequn/internal/model/value"
 	"kequn/internal/source"
 	"kequn/internal/table"
 )
@@ -68,6 +70,30 @@ func fixtureModels(t *testing.T) map[string]func() model.Model {
 		"auto": func() model.Model {
 			return blendOf(t, x, ys[kequn.Binary], model.Named{Name: "linear", Learner: linear.Learner{}}, model.Named{Name: "gbdt", Learner: gbdt.Learner{Trees: 8, Leaves: 6}})
 		},
+		"lifetime": func() model.Model { return fixtureForecast(t, false) },
+		"value": func() model.Model {
+			rows := withHistories(x)
+			base := fixtureForecast(t, true)
+			mean, chance, err := base.Outlook(rows)
+			if err != nil {
+				t.Fatal(err)
+			}
+			y := make([]float64, len(mean))
+			for i := range y {
+				y[i] = float64(i%3) * mean[i]
+			}
+			column := func(name string, v []float64) *table.Column {
+				return &table.Column{Name: name, Kind: table.Number, Num: v}
+			}
+			rows.Columns = append(rows.Columns, column(value.BaseColumn, mean), column(value.ChanceColumn, chance), column(value.ScaleColumn, slices.Repeat([]float64{1}, len(y))))
+			trees := func(power float64) model.Learner { return gbdt.Learner{Trees: 4, Leaves: 4, Power: power} }
+			m, err := value.Learner{Parts: []value.Kind{value.Base, value.Tweedie, value.TwoPart}, Power: 1.5, Base: base, Factor: 1.1, Correct: trees, Alone: trees,
+				Whether: func() model.Learner { return gbdt.Learner{Trees: 4, Leaves: 4} }}.Fit(context.Background(), rows, model.Outcome{Task: kequn.Regression, Y: y}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return m
+		},
 		"auto-of-one": func() model.Model {
 			return blendOf(t, x, ys[kequn.Regression], model.Named{Name: "tree", Learner: tree.Learner{}})
 		},
@@ -107,7 +133,48 @@ func fixtureRows(t *testing.T) *table.Table {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return x
+	return withHistories(x)
+}
+
+// withHistories adds the columns that lifetime models read, made up by the rows' numbers.
+func withHistories(x *table.Table) *table.Table {
+	out := table.New(slices.Clone(x.Columns)...)
+	for k, c := range lifetime.Columns(true) {
+		v := make([]float64, x.NRows())
+		for i := range v {
+			switch c.Name {
+			case lifetime.ActiveColumn:
+				v[i] = float64(1 + i%7)
+			case lifetime.FirstColumn:
+				v[i] = float64(100 + i%31)
+			case lifetime.LastColumn:
+				v[i] = float64(3 + i%90)
+			case lifetime.BeginsColumn:
+				v[i] = 10
+			default:
+				v[i] = float64(12 + (i*(k+3))%50)
+			}
+		}
+		out.Columns = append(out.Columns, &table.Column{Name: c.Name, Kind: table.Number, Num: v})
+	}
+	return out
+}
+
+// fixtureForecast fits a lifetime model to simple histories.
+func fixtureForecast(t *testing.T, money bool) *lifetime.Forecast {
+	var all []lifetime.Summary
+	for i := range 300 {
+		s := lifetime.Summary{Repeats: i % 6 * (i % 2), Age: float64(100 + i%50)}
+		if s.Repeats > 0 {
+			s.Recency, s.Spend, s.LogGaps = float64(20+i%80), float64(5+i%40), 2*float64(s.Repeats)
+		}
+		all = append(all, s)
+	}
+	b, err := lifetime.FitBlend(context.Background(), all, nil, lifetime.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lifetime.NewForecast(b, lifetime.Question{Money: money, Gap: 3, Horizon: 90, Rows: 1})
 }
 
 func csvQuoted(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }

@@ -39,7 +39,6 @@ type valueStudy struct {
 	laterX       *table.Table       // with the three columns
 	laterY       []float64          //
 	power        float64            // of the variance
-	parameters   *LifetimeFacts     //
 }
 
 // shares of the window length at which cutoffs to learn from lie before the end of what may be seen: different ages and seasons steady what is learnt.
@@ -105,7 +104,10 @@ func (s *Shop) prepareValue(ctx context.Context, v *view, g plan.Goal, ask kequn
 	if !ok {
 		return nil, nil
 	}
-	t := &study{lang: s.Lang, goal: g, cuts: Cutoffs{Learn: c.learn, Judge: c.judge, Ask: ask}}
+	t := &study{lang: s.Lang, goal: g, cuts: Cutoffs{Learn: c.learn, Judge: c.judge, Ask: ask, Within: g.Within, Rounds: []CutoffRound{{Judge: len(c.learn)}}}}
+	for i := range c.learn {
+		t.cuts.Rounds[0].Learn = append(t.cuts.Rounds[0].Learn, i)
+	}
 	if t.defs, err = s.definitions(ctx, v, c.later[0]); err != nil {
 		return nil, err
 	}
@@ -164,8 +166,14 @@ func (s *Shop) prepareValue(ctx context.Context, v *view, g plan.Goal, ask kequn
 	if n.x, err = s.withBase(t.panel, append(slices.Clone(c.learn), c.judge), c, n, base, float64(c.window[c.judge])); err != nil {
 		return nil, err
 	}
+	for i, f := range n.x.Column(value.ScaleColumn).Num { // those judged have 1
+		t.y.Y[i] *= f
+	}
 	if n.laterX, err = s.withBase(n.later, c.later, c, n, base, n.horizon); err != nil {
 		return nil, err
+	}
+	for i, f := range n.laterX.Column(value.ScaleColumn).Num {
+		n.laterY[i] *= f
 	}
 	t.value = n
 	return t, nil
@@ -338,7 +346,8 @@ func halfway(r float64) float64 {
 	return math.Sqrt(max(0.25, min(4, r)))
 }
 
-// withBase returns a panel's features with the three columns of package value.
+// withBase returns a panel's features with the three columns of package value. An outcome is stretched to the horizon half (in the logarithm) by days, as if nobody ever
+// left, and half as the lifetime model sees the customer leave: young cohorts leave faster than their models know, old ones slower.
 func (s *Shop) withBase(p *engine.Panel, cuts []kequn.Cutoff, c valueCutoffs, n *valueStudy, base map[kequn.Cutoff]*lifetime.Forecast, horizon float64) (*table.Table, error) {
 	mean, chance, scale := make([]float64, p.NRows()), make([]float64, p.NRows()), make([]float64, p.NRows())
 	for from := 0; from < p.NRows(); {
@@ -347,6 +356,7 @@ func (s *Shop) withBase(p *engine.Panel, cuts []kequn.Cutoff, c valueCutoffs, n 
 			to++
 		}
 		at := cuts[cut]
+		straight := horizon / float64(c.window[at])
 		if f := base[at]; f != nil {
 			m, ch, err := f.Outlook(p.X.Slice(from, to))
 			if err != nil {
@@ -354,9 +364,26 @@ func (s *Shop) withBase(p *engine.Panel, cuts []kequn.Cutoff, c valueCutoffs, n 
 			}
 			copy(mean[from:to], m)
 			copy(chance[from:to], ch)
+			if n.judging != nil && n.asking != nil {
+				ask := f.Question()
+				ask.Horizon = horizon
+				if m, _, err = lifetime.NewForecast(f.Blend(), ask).Outlook(p.X.Slice(from, to)); err != nil {
+					return nil, err
+				}
+				whole := value.Ratio(m, mean[from:to])
+				for i, v := range m {
+					curved := whole
+					if mean[from+i] > 0 {
+						curved = v / mean[from+i]
+					}
+					scale[from+i] = math.Sqrt(straight * curved)
+				}
+			}
 		}
 		for i := from; i < to; i++ {
-			scale[i] = horizon / float64(c.window[at])
+			if !(scale[i] > 0) {
+				scale[i] = straight
+			}
 		}
 		from = to
 	}
@@ -383,7 +410,7 @@ func (s *Shop) boosted(n *valueStudy, power float64, set ...any) model.Learner {
 	}
 	l := s.Learners[i].Learner
 	rows := max(20, min(100, float64(n.later.NRows())/100))
-	set = append([]any{"rate", 0.03, "leaves", 15.0, "min_rows", rows, "row_share", 0.8, "column_share", 0.8, "power", power}, set...)
+	set = append([]any{"rate", 0.03, "leaves", 8.0, "min_rows", rows, "row_share", 0.8, "column_share", 0.5, "power", power}, set...)
 	for i := 0; i < len(set); i += 2 {
 		if m, err := model.With(l, set[i].(string), set[i+1].(float64)); err == nil {
 			l = m
@@ -412,21 +439,18 @@ func (s *Shop) valueRungs(n *valueStudy, models string, base *lifetime.Forecast,
 	if base != nil {
 		add(lifetimeRung, value.Base)
 	}
-	var usual []string
 	for _, r := range s.Learners {
-		all = append(all, model.Named{Name: r.Name, Learner: value.Scaled{Learner: r.Learner}})
+		all = append(all, model.Named{Name: r.Name, Learner: value.Bare{Learner: r.Learner}})
 	}
 	if s.boosted(n, 0) != nil {
 		if base != nil {
 			add(twoPartRung, value.TwoPart)
-			add(valueRung, value.Base, value.Offset, value.Plain)
-			add("offset", value.Offset)
-			add("plain", value.Plain)
+			add(valueRung, value.Base, value.Poisson, value.Tweedie, value.TwoPart)
 		} else {
-			add(valueRung, value.Plain)
+			add(valueRung, value.Poisson, value.Tweedie)
 		}
 	}
-	usual = []string{lifetimeRung, "linear", "gbdt", twoPartRung, valueRung, "offset", "plain"}
+	usual := []string{lifetimeRung, "linear", "gbdt", twoPartRung, valueRung}
 	return pickRungs(all, models, usual)
 }
 
@@ -462,6 +486,7 @@ func pickRungs(all []model.Named, models string, usual []string) ([]model.Named,
 // learnValue climbs the ladder of a count or an amount, and fits what was chosen at the cutoffs nearest to the present.
 func (s *Shop) learnValue(ctx context.Context, t *study, models, prefer string) (*learned, error) {
 	n := t.value
+	n.x, n.laterX = known(n.x, t.panel.X), known(n.laterX, t.panel.X)
 	early, err := s.valueRungs(n, models, n.judging, n.factors[0])
 	if err != nil {
 		return nil, err
@@ -475,7 +500,7 @@ func (s *Shop) learnValue(ctx context.Context, t *study, models, prefer string) 
 		names = append(names, r.Name)
 	}
 	r, err := ladder.Run(ctx, ladder.Input{X: n.x, Y: t.y, Rungs: early, Rounds: t.rounds, Group: t.group}, ladder.Options{
-		Seed: s.Seed, Threads: s.Threads, Memory: s.Memory, Asked: names,
+		Seed: s.Seed, Threads: s.Threads, Memory: s.Memory, Asked: names, Favourite: valueRung,
 		Progress: func(done, of float64, doing string) {
 			s.Progress(s.Lang.Pick("模型 ", "models of ")+t.goal.Name, int64(1000*done/math.Max(of, 1e-9)), 1000)
 		},
@@ -505,7 +530,7 @@ func (s *Shop) medianOf(ctx context.Context, n *valueStudy) (func(*table.Table) 
 	var trees model.Model
 	if l := s.boosted(n, 0, "trees", 200.0, "quantile", 0.5); l != nil {
 		var err error
-		trees, err = value.Scaled{Learner: l, Seed: s.Seed, Threads: s.Threads}.Fit(ctx, n.laterX.Drop(value.BaseColumn, value.ChanceColumn), model.Outcome{Task: kequn.Regression, Y: n.laterY}, nil)
+		trees, err = value.Bare{Learner: l, Seed: s.Seed, Threads: s.Threads}.Fit(ctx, n.laterX.Drop(value.BaseColumn, value.ChanceColumn), model.Outcome{Task: kequn.Regression, Y: n.laterY}, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -540,11 +565,65 @@ func (s *Shop) medianOf(ctx context.Context, n *valueStudy) (func(*table.Table) 
 	}, nil
 }
 
-// LifetimeFacts is what the lifetime model found.
+// known returns the table without features that the study has dropped since.
+func known(x, kept *table.Table) *table.Table {
+	var gone []string
+	for _, c := range x.Columns {
+		if !strings.HasPrefix(c.Name, "~") && kept.Index(c.Name) < 0 {
+			gone = append(gone, c.Name)
+		}
+	}
+	return x.Drop(gone...)
+}
+
+// LifetimeFacts is what the lifetime model found about how customers come, leave and spend.
 type LifetimeFacts struct {
 	Process    lifetime.Process     `json:"process"`
-	K          int                  `json:"k,omitempty"`
+	K          int                  `json:"k"`
 	Customers  int                  `json:"customers"`
 	Buyers     int                  `json:"repeat_buyers"`
-	Parameters []lifetime.Parameter `json:"parameters"`
+	Correction float64              `json:"correction"` // of its forecasts, by what an earlier one missed
+	Parameters []lifetime.Parameter `json:"parameters"` // per day, with errors and intervals
+	Notes      []string             `json:"notes,omitempty"`
+}
+
+// lifetimeFacts describes the lifetime models of the asking cutoff, nil where there is none.
+func (n *valueStudy) lifetimeFacts(l kequn.Lang) []LifetimeFacts {
+	if n == nil || n.asking == nil {
+		return nil
+	}
+	var out []LifetimeFacts
+	for _, m := range n.asking.Blend().Members {
+		out = append(out, LifetimeFacts{Process: m.Process, K: m.K, Customers: m.Customers, Buyers: m.Buyers, Correction: n.factors[1], Parameters: m.Parameters(), Notes: m.Notes(l)})
+	}
+	return out
+}
+
+// Outlook is what a lifetime model says of one customer.
+type Outlook struct {
+	Alive  float64 `json:"p_alive"`         // still a customer
+	Orders float64 `json:"expected_orders"` // days with an order, within the horizon
+	Value  float64 `json:"expected"`        // of what the goal asks about
+	Median float64 `json:"median"`
+}
+
+// outlookOf returns what the lifetime model inside a chosen model says of a row, nil where there is none.
+func outlookOf(m model.Model, x *table.Table) *Outlook {
+	c, ok := m.(*ladder.Choice)
+	if !ok {
+		return nil
+	}
+	members, _ := c.Members()
+	for _, one := range members {
+		v, ok := one.(*value.Model)
+		if !ok {
+			continue
+		}
+		if f, ok := v.Base().(*lifetime.Forecast); ok {
+			if e, err := f.Expect(x, 1, true); err == nil && len(e) == 1 {
+				return &Outlook{e[0].Alive, e[0].Orders, e[0].Mean, e[0].Median}
+			}
+		}
+	}
+	return nil
 }

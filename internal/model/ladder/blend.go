@@ -2,6 +2,7 @@ package ladder
 
 import (
 	"math"
+	"slices"
 
 	"kequn"
 	"kequn/internal/kernel"
@@ -38,6 +39,33 @@ type candidate struct {
 
 // blend chooses weights on the rows. It returns one weight per candidate, summing to 1; only one is not 0 if no blend is worth it.
 func (r *Result) blend(c []candidate, rows []int32) []float64 {
+	weight := r.bestBlend(c, rows)
+	f := slices.IndexFunc(c, func(c candidate) bool { return c.rung.named.Name == r.o.Favourite })
+	if f < 0 || weight[f] == 1 {
+		return weight
+	}
+	sum := make([]float64, len(c[0].score))
+	for j := range weight {
+		for i, v := range c[j].score {
+			sum[i] += weight[j] * v
+		}
+	}
+	alone, together := make([]float64, len(rows)), make([]float64, len(rows))
+	r.lossOf(c[f].score, 1, rows, alone)
+	r.lossOf(sum, 1, rows, together)
+	if gap := r.gap(rows, alone, together); gap.Loss > favour*gap.SE {
+		return weight
+	}
+	only := make([]float64, len(c))
+	only[f] = 1
+	return only
+}
+
+// favour is how many paired standard errors a favourite is given.
+const favour = 2
+
+// bestBlend is [Result.blend] without a favourite.
+func (r *Result) bestBlend(c []candidate, rows []int32) []float64 {
 	best, alone := 0, []float64(nil)
 	least := math.Inf(1)
 	for j := range c {

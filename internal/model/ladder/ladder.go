@@ -44,16 +44,21 @@ type Input struct {
 
 // Options are the ladder's own parameters. The zero value works.
 type Options struct {
-	Seed     uint64
-	Threads  int           // 0: all processors
-	Budget   time.Duration // of everything Run does and of the final fit; 0: no limit
-	Left     time.Duration // of the budget, by the clock when Run begins; 0: all. The plan does not depend on it
-	Effort   time.Duration // what is planned for without a clock: families that would go beyond it are left out; 0: no limit
-	Memory   int64         // bytes that training may use; 0: no limit
-	NoAuto   bool          // only the rungs by themselves
-	Inside   bool          // auto's line shows the blend that was chosen inside the (only) round's training rows, not the final one
-	Asked    []string      // rungs that somebody asked for by name: run however few rows there are
-	Plan     *Plan         // replay this plan, without a clock
+	Seed    uint64
+	Threads int           // 0: all processors
+	Budget  time.Duration // of everything Run does and of the final fit; 0: no limit
+	Left    time.Duration // of the budget, by the clock when Run begins; 0: all. The plan does not depend on it
+	Effort  time.Duration // what is planned for without a clock: families that would go beyond it are left out; 0: no limit
+	Memory  int64         // bytes that training may use; 0: no limit
+	NoAuto  bool          // only the rungs by themselves
+	Inside  bool          // auto's line shows the blend that was chosen inside the (only) round's training rows, not the final one
+	Asked   []string      // rungs that somebody asked for by name: run however few rows there are
+	Plan    *Plan         // replay this plan, without a clock
+
+	// Favourite is a rung that auto is, unless what the judged rows would choose saves more than two paired standard errors against it: where one period judges, whose
+	// noise is larger than most differences.
+	Favourite string
+
 	Progress func(done, of float64, doing string)
 }
 

@@ -54,6 +54,9 @@ func truth(b bool) float64 {
 // Blend returns the blend that forecasts.
 func (f *Forecast) Blend() *Blend { return f.blend }
 
+// Question returns what is asked.
+func (f *Forecast) Question() Question { return f.ask }
+
 // Header implements [model.Model].
 func (f *Forecast) Header() model.Header { return f.h }
 
@@ -230,7 +233,9 @@ func (f *Forecast) Outlook(x *table.Table) (mean, chance []float64, err error) {
 }
 
 // HasSpend tells whether the blend knows what orders cost.
-func (f *Forecast) HasSpend() bool { return len(f.blend.Members) > 0 && f.blend.Members[0].spend != nil }
+func (f *Forecast) HasSpend() bool {
+	return len(f.blend.Members) > 0 && f.blend.Members[0].spend != nil
+}
 
 // Means returns the expected outcome of each summary.
 func (f *Forecast) Means(all []Summary, threads int) []float64 {

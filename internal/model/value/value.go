@@ -1,18 +1,23 @@
-// Package value forecasts counts and amounts of customers: a lifetime forecast, trees that correct it, trees of their own, and whether-times-how-much, blended.
+// Package value forecasts counts and amounts of customers: the mean of a lifetime model, of trees, and of whether times how much.
 //
 // A row is a customer at a cutoff; its outcome is what he did from then on. Cutoffs to learn from lie near the present, so that their outcomes may cover fewer days
 // than the horizon that is asked about. Three columns of the table, which no model reads when it predicts, say how a row relates to the question:
 //
 //	~base    what a lifetime model, fitted at the row's own cutoff, expected of the row's own window
 //	~chance  the same model's chance of anything at all in it
-//	~scale   days of the horizon per day of the row's window
+//	~scale   by what its outcome was multiplied to stand for the horizon; those judged have 1
+//
+// Outcomes are given as if windows were as long as the horizon.
 //
 // The parts of a forecast:
 //
 //	base     the lifetime model's own expectation
-//	offset   base × trees, fitted to outcome/base with weight base^(2−power): trees that know where the lifetime model errs
-//	plain    trees, fitted to outcome × scale
-//	twopart  P(anything) × amount where there is any, both by trees over the lifetime model's own P and amount
+//	poisson  trees, fitted to the outcome by Poisson's loss
+//	tweedie  the same by Tweedie's loss of power 1.5
+//	twopart  P(anything) × amount where there is any: trees for P that know the lifetime model's, and its amount × trees, fitted to (outcome/scale)/amount with
+//	         weight amount^(2−power), which is Tweedie's loss with an offset
+//
+// They err in different ways, and their plain mean errs least: see docs/decisions/009-value.md.
 package value
 
 import (
@@ -57,17 +62,17 @@ type Kind string
 // The kinds of part.
 const (
 	Base    Kind = "base"
-	Offset  Kind = "offset"
-	Plain   Kind = "plain"
+	Poisson Kind = "poisson"
+	Tweedie Kind = "tweedie"
 	TwoPart Kind = "twopart"
 )
 
 // Learner fits a mean of parts.
 type Learner struct {
 	Parts []Kind
-	Power float64 // how the variance of outcomes grows with their mean: 1 counts, 1.5 amounts
+	Power float64 // of TwoPart: how the variance of outcomes grows with their mean: 1 counts, 1.5 amounts
 
-	// Base is the lifetime model of the cutoff that is to be scored, for its horizon. Without it only Plain can be fitted.
+	// Base is the lifetime model of the cutoff that is to be scored, for its horizon. Without it only Poisson and Tweedie can be fitted.
 	Base   Forecaster
 	Factor float64 // by which the part base is multiplied: what earlier forecasts missed; 0 means 1
 
@@ -106,20 +111,25 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 			if p.factor = l.Factor; p.factor == 0 {
 				p.factor = 1
 			}
-		case Offset:
-			p.amount, err = l.offset(ctx, d)
-		case Plain:
-			p.amount, err = l.plain(ctx, d)
+		case Poisson:
+			p.amount, err = l.plain(ctx, d, 1)
+		case Tweedie:
+			p.amount, err = l.plain(ctx, d, 1.5)
 		case TwoPart:
 			p.whether, p.amount, err = l.twoPart(ctx, d)
 		default:
 			err = fmt.Errorf("value: no part %q", k)
 		}
-		if err == nil && k != Plain && l.Base == nil {
+		if err == nil && !p.alone() && l.Base == nil {
 			err = fmt.Errorf("value: %s wants a lifetime model", k)
 		}
 		if err != nil {
 			return nil, err
+		}
+		if k != Base {
+			if p.factor, err = d.level(p); err != nil {
+				return nil, err
+			}
 		}
 		m.parts = append(m.parts, p)
 	}
@@ -128,26 +138,18 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 	return m, nil
 }
 
-// Scaled is any learner, made to learn from rows of shorter windows: outcomes are multiplied by the scale, and the three columns are not seen.
-type Scaled struct {
+// Bare is any learner, which does not see the three columns.
+type Bare struct {
 	Learner model.Learner
 	Seed    uint64
 	Threads int
 }
 
 // Name implements [model.Learner].
-func (s Scaled) Name() string { return s.Learner.Name() }
+func (s Bare) Name() string { return s.Learner.Name() }
 
 // Fit implements [model.Learner].
-func (s Scaled) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []float64) (model.Model, error) {
-	scale := x.Column(ScaleColumn)
-	if scale != nil {
-		v := make([]float64, len(y.Y))
-		for i := range v {
-			v[i] = y.Y[i] * scale.Num[i]
-		}
-		y = model.Outcome{Task: y.Task, Y: v}
-	}
+func (s Bare) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []float64) (model.Model, error) {
 	return model.WithThreads(model.WithSeed(s.Learner, s.Seed), s.Threads).Fit(ctx, bare(x), y, w)
 }
 
@@ -185,20 +187,43 @@ func read(x *table.Table, y model.Outcome, w []float64) (*data, error) {
 	gross, net := 0.0, 0.0
 	for i, v := range y.Y {
 		d.y[i] = max(0, v)
-		gross += d.y[i] * d.scale[i]
-		net += v * d.scale[i]
+		gross += d.y[i]
+		net += v
 	}
 	if gross > 0 {
 		d.keep = max(0, net/gross)
 	}
 	if gross == 0 {
-		return nil, fmt.Errorf("value: nobody did anything in the windows that are learnt from")
+		return nil, kequn.Errorf(kequn.KindNotEnough, "", "nobody did anything in the windows that are learnt from").WithHint("a longer horizon, or a wider population")
 	}
 	return d, nil
 }
 
-func (l Learner) trees(make func(float64) model.Learner, power float64) model.Learner {
-	return model.WithThreads(model.WithSeed(make(power), l.Seed), l.Threads)
+// level returns by what a part is multiplied, so that it gives the total of the rows that it was fitted to: the losses of amounts weigh small ones more, and
+// leave a few percent of the total out.
+func (d *data) level(p part) (float64, error) {
+	p.factor = 1
+	f, err := p.predict(d.x, d.base, d.chance)
+	if err != nil {
+		return 0, err
+	}
+	said, did := 0.0, 0.0
+	for i, v := range f {
+		y := d.y[i]
+		if !p.alone() { // of the row's own window
+			y /= d.scale[i]
+		}
+		said += d.weight(i) * v
+		did += d.weight(i) * y
+	}
+	if !(said > 0 && did > 0) {
+		return 1, nil
+	}
+	return did / said, nil
+}
+
+func (l Learner) seeded(trees model.Learner) model.Learner {
+	return model.WithThreads(model.WithSeed(trees, l.Seed), l.Threads)
 }
 
 func (d *data) weight(i int) float64 {
@@ -227,7 +252,7 @@ func (l Learner) ratio(ctx context.Context, d *data, mean []float64, use func(i 
 	sum := 0.0
 	for k, i := range rows {
 		m := max(least, mean[i])
-		y[k] = d.y[i] / m
+		y[k] = d.y[i] / (d.scale[i] * m)
 		w[k] = d.weight(int(i)) * math.Pow(m, 2-l.Power)
 		sum += w[k]
 	}
@@ -238,25 +263,15 @@ func (l Learner) ratio(ctx context.Context, d *data, mean []float64, use func(i 
 	if len(rows) < x.NRows() {
 		x = x.Take(rows)
 	}
-	return l.trees(l.Correct, l.Power).Fit(ctx, x, model.Outcome{Task: kequn.Regression, Y: y}, w)
+	return l.seeded(l.Correct(l.Power)).Fit(ctx, x, model.Outcome{Task: kequn.Regression, Y: y}, w)
 }
 
 // floorShare is the least forecast that trees correct, as a share of the mean: below, a single order would be a thousandfold surprise.
 const floorShare = 1e-3
 
-func (l Learner) offset(ctx context.Context, d *data) (model.Model, error) {
-	if d.base == nil {
-		return nil, fmt.Errorf("value: no column %s", BaseColumn)
-	}
-	return l.ratio(ctx, d, d.base, func(int) bool { return true })
-}
-
-func (l Learner) plain(ctx context.Context, d *data) (model.Model, error) {
-	y := make([]float64, len(d.y))
-	for i := range y {
-		y[i] = d.y[i] * d.scale[i]
-	}
-	return l.trees(l.Alone, l.Power).Fit(ctx, d.x, model.Outcome{Task: kequn.Regression, Y: y}, d.w)
+// plain fits trees to outcomes whose variance is as the mean to the power: Poisson's loss listens more to those who do much, Tweedie's to everybody.
+func (l Learner) plain(ctx context.Context, d *data, power float64) (model.Model, error) {
+	return l.seeded(l.Alone(power)).Fit(ctx, d.x, model.Outcome{Task: kequn.Regression, Y: d.y}, d.w)
 }
 
 func (l Learner) twoPart(ctx context.Context, d *data) (whether, amount model.Model, err error) {
@@ -270,7 +285,7 @@ func (l Learner) twoPart(ctx context.Context, d *data) (whether, amount model.Mo
 		}
 	}
 	x := table.New(append(slices.Clone(d.x.Columns), &table.Column{Name: expected, Kind: table.Number, Num: d.chance})...)
-	whether, err = l.trees(func(float64) model.Learner { return l.Whether() }, 0).Fit(ctx, x, model.Outcome{Task: kequn.Binary, Y: buys}, d.w)
+	whether, err = l.seeded(l.Whether()).Fit(ctx, x, model.Outcome{Task: kequn.Binary, Y: buys}, d.w)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -293,7 +308,7 @@ const leastChance = 1e-4
 type part struct {
 	Kind            Kind
 	whether, amount model.Model
-	factor          float64 // of base
+	factor          float64 // of the whole part
 }
 
 // Model is a mean of parts.
@@ -303,6 +318,9 @@ type Model struct {
 	parts []part
 	keep  float64
 }
+
+// alone tells whether a part does without the lifetime model.
+func (p part) alone() bool { return p.Kind == Poisson || p.Kind == Tweedie }
 
 func (m *Model) setHeader(rows int) {
 	m.h = model.Header{Family: Family, Version: 1, Task: kequn.Regression, Rows: rows}
@@ -368,29 +386,29 @@ func (p part) predict(x *table.Table, mean, chance []float64) ([]float64, error)
 		return out, nil
 	}
 	f, err := p.amount.Predict(x)
-	if err != nil || p.Kind == Plain {
-		return f, err
-	}
-	if p.Kind == TwoPart {
-		all := table.New(append(slices.Clone(x.Columns), &table.Column{Name: expected, Kind: table.Number, Num: chance})...)
-		whether, err := p.whether.Predict(all)
-		if err != nil {
-			return nil, err
-		}
-		for i, each := range perBuyer(mean, chance) {
-			f[i] *= whether[i] * each
-		}
-		return f, nil
+	if err != nil {
+		return nil, err
 	}
 	for i := range f {
-		f[i] *= mean[i]
+		f[i] *= p.factor
+	}
+	if p.alone() {
+		return f, nil
+	}
+	all := table.New(append(slices.Clone(x.Columns), &table.Column{Name: expected, Kind: table.Number, Num: chance})...)
+	whether, err := p.whether.Predict(all)
+	if err != nil {
+		return nil, err
+	}
+	for i, each := range perBuyer(mean, chance) {
+		f[i] *= whether[i] * each
 	}
 	return f, nil
 }
 
 // main is the part that explains: trees of their own, else any that corrects.
 func (m *Model) main() model.Model {
-	for _, k := range []Kind{Plain, Offset, TwoPart} {
+	for _, k := range []Kind{Poisson, Tweedie, TwoPart} {
 		for _, p := range m.parts {
 			if p.Kind == k {
 				return p.amount
@@ -517,8 +535,8 @@ func Decoder(members map[string]model.Decoder) model.Decoder {
 			if p.amount, err = get(); err != nil {
 				return nil, err
 			}
-			known := p.Kind == Base && p.amount == nil || p.amount != nil && (p.Kind == Plain || p.Kind == Offset) || p.amount != nil && p.whether != nil && p.Kind == TwoPart
-			if a.Err() != nil || !known || p.Kind != Plain && m.base == nil || p.amount != nil && p.amount.Header().Task != kequn.Regression ||
+			known := p.Kind == Base && p.amount == nil || p.amount != nil && p.alone() || p.amount != nil && p.whether != nil && p.Kind == TwoPart
+			if a.Err() != nil || !known || !p.alone() && m.base == nil || p.amount != nil && p.amount.Header().Task != kequn.Regression ||
 				p.whether != nil && p.whether.Header().Task != kequn.Binary {
 				return nil, model.ErrArrays
 			}
