@@ -3,9 +3,11 @@ package pipeline
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -124,7 +126,7 @@ func (s *Shop) check(ctx context.Context, f CheckFlags) (*CheckResult, error) {
 func (s *Shop) failing(ctx context.Context, rep *quality.Report, f CheckFlags, out *CheckResult) error {
 	if f.Rows != "" && f.Out == "" {
 		var b strings.Builder
-		_, err := rep.WriteRows(ctx, &b, f.Rows, 0)
+		_, err := s.writeRows(ctx, rep, &b, f.Rows)
 		out.CSV = []byte(b.String())
 		return err
 	}
@@ -136,7 +138,7 @@ func (s *Shop) failing(ctx context.Context, rep *quality.Report, f CheckFlags, o
 		if err != nil {
 			return kequn.Errorf(kequn.KindUsage, path, "cannot be written: %v", err)
 		}
-		n, err := rep.WriteRows(ctx, file, rule, 0)
+		n, err := s.writeRows(ctx, rep, file, rule)
 		if e := file.Close(); err == nil {
 			err = e
 		}
@@ -194,7 +196,76 @@ func (s *Shop) inspect(ctx context.Context, datasets []string) (*quality.Report,
 	step := s.Lang.Pick("检查数据", "check the data")
 	o.Progress = func(done, total int64) { s.Progress(step, done, total) }
 	rep, err := quality.Check(ctx, v.data, o)
-	return rep, snap, err
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, q := range s.Plan.Quality {
+		if q.Check != ruleCheck || q.Level == quality.Off || datasets != nil && !slices.Contains(datasets, q.Dataset) {
+			continue
+		}
+		found, of, err := s.ruleBreakers(ctx, v, q)
+		if err != nil {
+			return nil, nil, err
+		}
+		rep.AddRule(q, int64(len(found)), int64(of))
+	}
+	return rep, snap, nil
+}
+
+// ruleCheck is the check whose rule is a condition of the rule language.
+const ruleCheck = "rule"
+
+// ruleBreakers lists the customers whom the condition of a rule describes, as of just after the last event, and says of how many.
+func (s *Shop) ruleBreakers(ctx context.Context, v *view, q plan.Quality) (found []string, of int, err error) {
+	cutoff, err := v.cutoff("")
+	if err != nil {
+		return nil, 0, err
+	}
+	defs, err := s.allDefinitions(ctx, v, cutoff)
+	if err != nil {
+		return nil, 0, err
+	}
+	node, err := s.who(v, q.Rule, defs)
+	if err != nil {
+		return nil, 0, err
+	}
+	p, err := engine.Collect(ctx, s.Engine, v.data, engine.Request{Cutoffs: []kequn.Cutoff{cutoff}, Zone: v.zone, AnyTime: true, Rules: []engine.Rule{{Name: q.Name, Node: node}}, Threads: s.Threads})
+	if err != nil {
+		return nil, 0, err
+	}
+	for i, bad := range p.Rules[0] {
+		if bad {
+			found = append(found, p.Customer.String(i))
+		}
+	}
+	return found, p.NRows(), nil
+}
+
+// writeRows writes the rows that break a rule as CSV.
+func (s *Shop) writeRows(ctx context.Context, rep *quality.Report, w io.Writer, name string) (int64, error) {
+	r := rep.Named(name)
+	if r == nil || r.Kind != ruleCheck {
+		return rep.WriteRows(ctx, w, name, 0)
+	}
+	snap, err := s.ws.Snapshot()
+	if err != nil {
+		return 0, err
+	}
+	v, err := s.viewOf(snap)
+	if err != nil {
+		return 0, err
+	}
+	found, _, err := s.ruleBreakers(ctx, v, r.Rule.Quality)
+	if err != nil {
+		return 0, err
+	}
+	out := csv.NewWriter(w)
+	out.Write([]string{"reason", "customer"})
+	for _, c := range found {
+		out.Write([]string{r.Rule.Rule, c})
+	}
+	out.Flush()
+	return int64(len(found)), out.Error()
 }
 
 // loadsOf tells what is known of the loads of each dataset.

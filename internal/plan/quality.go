@@ -20,6 +20,7 @@ func (p *Plan) parseQuality(e entry) error {
 		Values  []string `yaml:"values"`
 		Other   string   `yaml:"other"`
 		Pattern string   `yaml:"pattern"`
+		Rule    string   `yaml:"rule"`
 		Share   float64  `yaml:"share"`
 	}
 	if err := e.decode(&t); err != nil {
@@ -29,7 +30,7 @@ func (p *Plan) parseQuality(e entry) error {
 		return e.errorf("unknown level %q of a quality rule", t.Level).WithHint("levels are %s", strings.Join(qualityLevels[1:], ", "))
 	}
 	p.Quality = append(p.Quality, Quality{Name: e.key, Dataset: t.Dataset, Column: t.Column, Check: t.Check, Level: t.Level, Min: t.Min, Max: t.Max,
-		Values: t.Values, Other: t.Other, Pattern: t.Pattern, Share: t.Share})
+		Values: t.Values, Other: t.Other, Pattern: t.Pattern, Rule: t.Rule, Share: t.Share})
 	return nil
 }
 
@@ -81,6 +82,9 @@ func (e *Edit) PutQuality(q Quality) {
 	add("other", q.Other)
 	if q.Pattern != "" {
 		f = append(f, "pattern: "+quoted(q.Pattern))
+	}
+	if q.Rule != "" {
+		f = append(f, "rule: "+quoted(q.Rule))
 	}
 	if q.Share != 0 {
 		f = append(f, "share: "+number(q.Share))

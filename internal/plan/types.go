@@ -114,6 +114,7 @@ type Quality struct {
 	Values  []string `json:"values,omitempty"` // allowed words; no personal value
 	Other   string   `json:"other,omitempty"`  // another column, or dataset.column that is referred to
 	Pattern string   `json:"pattern,omitempty"`
+	Rule    string   `json:"rule,omitempty"`  // check rule: a condition of the rule language; customers whom it describes break it
 	Share   float64  `json:"share,omitempty"` // of rows that may break it
 }
 

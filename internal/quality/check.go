@@ -168,7 +168,25 @@ func (rep *Report) judge(own map[string]Rule) {
 			}
 		}
 	}
+	rep.order()
+}
+
+// AddRule adds what was found of a rule of the rule language: how many customers of how many break it.
+func (rep *Report) AddRule(q plan.Quality, found, of int64) {
+	r := Rule{Quality: q}
+	if r.Level == "" {
+		r.Level = Warn
+	}
+	res := rep.scan.result(ruleKind, r, measure{found: found, of: of, zh: q.Rule, en: q.Rule})
+	res.Rows = true
+	rep.Results = append(rep.Results, res)
+	rep.order()
+}
+
+// order sorts the results by severity and counts the broken ones.
+func (rep *Report) order() {
 	slices.SortStableFunc(rep.Results, severity)
+	rep.Stops, rep.Warns = 0, 0
 	for _, r := range rep.Results {
 		if r.Status == Broken && r.Level == Stop {
 			rep.Stops++

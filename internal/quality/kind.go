@@ -78,7 +78,7 @@ func Kinds() []Kind {
 // kinds lists them in the order in which they are judged.
 func kinds() []*kind {
 	var out []*kind
-	for _, list := range [][]*kind{textKinds, numberKinds, valueKinds, completeKinds, referenceKinds, timeKinds, volumeKinds, driftKinds, crossKinds, moneyKinds, peopleKinds, sendKinds} {
+	for _, list := range [][]*kind{textKinds, numberKinds, valueKinds, completeKinds, referenceKinds, timeKinds, volumeKinds, driftKinds, crossKinds, moneyKinds, peopleKinds, sendKinds, {ruleKind}} {
 		out = append(out, list...)
 	}
 	return out
@@ -275,3 +275,13 @@ func activeDays(perDay []int64) (n int) {
 	}
 	return n
 }
+
+// ruleKind is a condition of the rule language about customers. This room does not know that language: who does judges it,
+// and adds what was found with [Report.AddRule].
+var ruleKind = &kind{name: "rule", family: "rule language", weight: 2, zh: "符合不应出现的条件", en: "is a customer whom the condition describes",
+	needs: func(r *Rule) string {
+		if r.Rule == "" {
+			return "rule"
+		}
+		return ""
+	}}

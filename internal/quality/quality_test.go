@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"strings"
 	"testing"
 
@@ -285,4 +286,19 @@ func FuzzPattern(f *testing.F) {
 			t.Fatalf("the example %q does not fit %q", example(shape), shape)
 		}
 	})
+}
+
+func TestEveryKindIsInTheManual(t *testing.T) {
+	text, err := os.ReadFile("../../docs/quality.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range Kinds() {
+		if !strings.Contains(string(text), "| `"+k.Name+"` | "+k.EN+" |") && k.Name != "rule" {
+			t.Errorf("docs/quality.md does not say what %s reports: %s", k.Name, k.EN)
+		}
+		if k.ZH == "" || k.Family == "" {
+			t.Errorf("%s has no words", k.Name)
+		}
+	}
 }
