@@ -6,6 +6,7 @@ import (
 	"kequn"
 	"kequn/internal/plan"
 	"kequn/internal/query"
+	"kequn/internal/table"
 )
 
 // Numbers of events: money that moves (a bank's transactions) and levels that are read off (a balance, a temperature).
@@ -33,7 +34,7 @@ func (b *builder) flows(kind *plan.Column) {
 	}
 	n := 0
 	for _, c := range b.columns(func(c plan.Column) bool { return isAmount(c) && c.Role == kequn.ColAttribute }) {
-		if n == maxLevels || c.profile.Values == 0 || c.profile.Min == c.profile.Max {
+		if n == maxLevels || c.profile.Values == 0 || c.profile.Min == c.profile.Max || namesThings(c) {
 			continue
 		}
 		n++
@@ -41,6 +42,28 @@ func (b *builder) flows(kind *plan.Column) {
 	}
 	b.split(kind, amount)
 }
+
+// leastName is a number from which on whole numbers rather name things than measure them: eight digits are an account, a phone,
+// a document.
+const leastName = 1e7
+
+// namesThings tells whether a column of whole numbers names things: an account number has no mean, and what its digits say of
+// a customer is an accident of how they were given out.
+func namesThings(c column) bool {
+	if c.Kind != table.Integer {
+		return false
+	}
+	words := kequn.NameWords(c.Column.Name)
+	last := len(words) > 0 && nameWords[words[len(words)-1]] // card_number names, number_of_cards counts
+	return last || c.profile.Max >= leastName || hasWord(c.Column.Name, nil, nameParts)
+}
+
+// Words of columns whose whole numbers are names.
+var (
+	nameWords = map[string]bool{"id": true, "account": true, "acct": true, "no": true, "nr": true, "number": true, "code": true, "key": true, "ref": true, "reference": true, "card": true, "phone": true, "tel": true,
+		"zip": true, "zipcode": true, "postcode": true, "uid": true, "sku": true, "upc": true, "ean": true, "barcode": true}
+	nameParts = []string{"编号", "账号", "帐号", "账户", "卡号", "号码", "代码", "邮编", "条码"}
+)
 
 // level adds how a number lies and moves.
 func (b *builder) level(c column, unit string) {

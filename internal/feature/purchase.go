@@ -166,7 +166,7 @@ func (b *builder) numbers(where *query.Node) {
 		return isAmount(c) && (c.Role == kequn.ColAttribute || c.Role == kequn.ColPrice || c.Role == kequn.ColAmount && b.d.With(kequn.ColAmount).Name != c.Name)
 	})
 	for i, c := range cols {
-		if i == maxNumbers || c.profile.Values == 0 {
+		if i == maxNumbers || c.profile.Values == 0 || namesThings(c) {
 			continue
 		}
 		for _, w := range b.long {
