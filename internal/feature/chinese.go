@@ -11,6 +11,9 @@ func InChinese(s string) string {
 	for _, p := range chineseParts {
 		if rest, ok := strings.CutPrefix(s, p.before); ok {
 			if middle, ok := strings.CutSuffix(rest, p.after); ok && middle != "" {
+				if p.name {
+					return strings.Replace(p.zh, "…", middle, 1)
+				}
 				return strings.Replace(p.zh, "…", InChinese(middle), 1)
 			}
 		}
@@ -28,15 +31,22 @@ var chinese = map[string]string{
 
 	"orders": "单", "order": "订单", "days": "天", "share": "占比", "ratio": "比值", "pieces": "件", "products": "种商品", "kinds": "种", "items": "项",
 	"events": "次", "event": "行为", "sessions": "次访问", "session": "访问", "contacts": "次触达", "contact": "触达", "campaigns": "场活动", "refunds": "笔退款", "refund": "退款",
-	"gaps": "个平均间隔", "minutes": "分钟", "nats": "纳特（熵）", "o'clock": "点钟", "lines": "行", "money": "金额", "years": "年", "year": "年份",
+	"gaps": "个平均间隔", "minutes": "分钟", "nats": "纳特（熵）", "o'clock": "点钟", "lines": "行", "rows": "行", "money": "金额", "years": "年", "year": "年份",
 	"yes or no": "是或否", "purchase": "购买", "purchases": "次购买", "days a month": "天/月", "orders a day": "单/天",
 }
 
 // chineseParts are phrases around a word.
-var chineseParts = []struct{ before, after, zh string }{
-	{"no ", " yet", "还没有…"},
-	{"no ", " in the window", "窗口内没有…"},
-	{"none in the ", " days before", "此前 … 天内没有"},
-	{"fewer than two ", "", "不足两…"},
-	{"fewer than three ", "", "不足三…"},
+var chineseParts = []struct {
+	before, after, zh string
+	name              bool // the word is a name and stays as it is
+}{
+	{"no event of ", " yet", "还没有 … 的行为", true},
+	{"no spend in the ", " days before", "此前 … 天没有消费", false},
+	{"no ", " yet", "还没有…", false},
+	{"no ", " in the window", "窗口内没有…", false},
+	{"none in the ", " days before", "此前 … 天内没有", false},
+	{"fewer than two ", "", "不足两…", false},
+	{"fewer than three ", "", "不足三…", false},
+	{"", " a month", "…/月", false},
+	{"", " a day", "…/天", false},
 }

@@ -19,12 +19,13 @@ const (
 	Taste    Family = "taste"    // of what, and how varied
 	Visits   Family = "visits"   // sessions
 	Paths    Family = "paths"    // sequences and stages of life
+	Circle   Family = "circle"   // what others of the household or group do
 	Contacts Family = "contacts" // what we sent and gave away, and the answers
 	Mixed    Family = "mixed"    // of several families
 )
 
 // Families lists the families in order.
-var Families = []Family{Who, Counts, Amounts, Rhythm, Taste, Visits, Paths, Contacts, Mixed}
+var Families = []Family{Who, Counts, Amounts, Rhythm, Taste, Visits, Paths, Circle, Contacts, Mixed}
 
 // Title says a family in plain words.
 func (f Family) Title(lang kequn.Lang) string {
@@ -43,6 +44,8 @@ func (f Family) Title(lang kequn.Lang) string {
 		return lang.Pick("访问", "Visits")
 	case Paths:
 		return lang.Pick("路径与生命周期", "Paths and stages of life")
+	case Circle:
+		return lang.Pick("家庭与同组", "The household or group")
 	case Contacts:
 		return lang.Pick("触达与优惠", "Contacts and offers")
 	}
@@ -55,6 +58,7 @@ func familyOf(f query.Feature) Family {
 		return Contacts
 	}
 	var all []Family
+	grouped := false
 	add := func(x Family) {
 		for _, y := range all {
 			if x == y {
@@ -65,6 +69,8 @@ func familyOf(f query.Feature) Family {
 	}
 	f.Node.Walk(func(n *query.Node) {
 		switch {
+		case n.Group != nil:
+			grouped = true
 		case n.Op == query.Attr:
 			add(Who)
 		case n.Seq != nil, n.Life != nil:
@@ -73,6 +79,9 @@ func familyOf(f query.Feature) Family {
 			add(familyOfFn(n.Agg))
 		}
 	})
+	if grouped {
+		return Circle
+	}
 	// A share or mean divides by a count: what is above the line says what it is about.
 	if f.Node.Op == query.Div && len(all) == 2 && all[1] == Counts {
 		return all[0]

@@ -241,3 +241,14 @@ func TestSummaryOfAFew(t *testing.T) {
 		}
 	}
 }
+
+func TestInChinese(t *testing.T) {
+	for en, zh := range map[string]string{
+		"orders": "单", "CNY": "CNY", "": "", "money a month": "金额/月", "no order yet": "还没有订单", "no event of clicks yet": "还没有 clicks 的行为", "none in the 30 days before": "此前 30 天内没有",
+		"no spend in the 90 days before": "此前 90 天没有消费", "fewer than two orders": "不足两单", "never missing": "从不缺失",
+	} {
+		if got := feature.InChinese(en); got != zh {
+			t.Errorf("%q is %q in Chinese, want %q", en, got, zh)
+		}
+	}
+}
