@@ -155,6 +155,9 @@ func (a *app) printPrediction(w io.Writer, p *pipeline.Prediction) {
 		}
 		fmt.Fprintln(w)
 	}
+	for _, n := range p.Notes {
+		fmt.Fprintln(w, n)
+	}
 	if p.Card != nil {
 		a.printCard(w, p.Card, p.Reasons, p.Words)
 	} else if len(p.Drivers) > 0 {

@@ -153,14 +153,15 @@ func (s *Shop) cutoffsOf(ctx context.Context, v *view, g plan.Goal, ask kequn.Cu
 func (s *Shop) coveredUntil(v *view, g plan.Goal, ask kequn.Cutoff) error {
 	_, last := v.span()
 	p := phase{gap: g.Gap, within: g.Within, zone: v.zone}
-	if last == kequn.NoTime || p.before(ask) <= last {
+	if last == kequn.NoTime || p.before(ask) < kequn.DefaultCutoff(last, v.zone) {
 		return nil
 	}
 	return kequn.Errorf(kequn.KindNotEnough, g.Name, s.Lang.Pick("数据止于 %[1]s，而截止时刻是 %[2]s：评判所需的 %[3]s里没有任何数据", "the data end on %[1]s and the cutoff is %[2]s: of the %[3]s before it, which models are judged on, nothing is known"),
 		day(last, v), day(ask, v), spanWords(g.Within, s.Lang)).WithHint(s.Lang.Pick("加载更新的数据，或把 --cutoff 放在 %s 或之前", "newer data, or a --cutoff of %s or before"), day(kequn.DefaultCutoff(last, v.zone), v))
 }
 
-func daysBetween(a, b kequn.Instant) int { return int((b - a) / dayMicros) }
+// daysBetween counts days, a begun one as whole.
+func daysBetween(a, b kequn.Instant) int { return int((b - a + dayMicros - 1) / dayMicros) }
 
 // knownBy is what [Cutoffs.KnownBy] says where it matters: where everything was known as it happened, windows end in time anyway.
 func (v *view) knownBy(c Cutoffs) []kequn.Instant {

@@ -85,7 +85,7 @@ func (s *Shop) describe(v *view, l *learned) *Prediction {
 	t, g := l.study, l.study.goal
 	p := &Prediction{Goal: g, Name: g.Name, Question: Question(g, s.Lang), Task: t.y.Task, Cutoff: kequn.FormatZone(t.cuts.Ask, v.zone), SameTime: t.cuts.SameTime,
 		Judged: kequn.FormatZone(t.cuts.Judge, v.zone), Learned: []string{}, Rows: l.ladder.Rows, Positives: l.ladder.Positives, Models: l.ladder.Models, Chosen: l.line, Simple: l.ladder.Simple,
-		Why: l.ladder.Why(s.Lang), Brief: l.ladder.Brief(s.Lang), WhyZH: l.ladder.Brief(kequn.Chinese), WhyEN: l.ladder.Brief(kequn.English), Features: len(t.defs), Leaks: []Leak{}, Notes: t.notes}
+		Why: l.ladder.Why(s.Lang), Brief: l.ladder.Brief(s.Lang), WhyZH: l.ladder.Brief(kequn.Chinese), WhyEN: l.ladder.Brief(kequn.English), Features: len(t.defs), Leaks: []Leak{}, Notes: append(v.moneyNotes(), t.notes...)}
 	for _, c := range t.cuts.Learn {
 		p.Learned = append(p.Learned, kequn.FormatZone(c, v.zone))
 	}

@@ -52,7 +52,31 @@ func (s *Shop) score(ctx context.Context, v *view, l *learned, actual bool) (*sc
 		s.Progress(s.Lang.Pick("打分 ", "scores of ")+t.goal.Name, int64(len(out.score)), 0)
 		return nil
 	})
+	if err == nil && actual && t.goal.Column != "" {
+		err = l.unseen(out)
+	}
 	return out, err
+}
+
+// unseen replaces the scores of customers whose fact was learnt from by what models said that had not seen it: a fact without a
+// date is the same at the cutoff learnt at and at the one gone back to.
+func (l *learned) unseen(sc *scores) error {
+	score, round, err := l.ladder.OutOfSample(l.line)
+	if err != nil {
+		return err
+	}
+	at := map[string]int{} // one entry per customer
+	for i, r := range round {
+		if r >= 0 {
+			at[l.study.panel.Customer.String(i)] = i
+		}
+	}
+	for i, c := range sc.customer {
+		if k, ok := at[c]; ok {
+			sc.score[i] = score[k]
+		}
+	}
+	return nil
 }
 
 // writeScores writes customer,score(,actual)(,median) sorted by customer; the file appears whole or not at all.

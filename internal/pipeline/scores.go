@@ -148,7 +148,7 @@ func (s *Shop) withScores(v *view) (engine.Data, error) {
 		}
 		list = append(list, x)
 	}
-	return planned{snapshotData{v.snap}, list}, nil
+	return planned{snapshotData{v.snap}, list, v.money}, nil
 }
 
 // knownSegments lists the segmentations with the names of their segments, as far as they were made.

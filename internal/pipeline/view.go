@@ -24,6 +24,8 @@ type view struct {
 	datasets []engine.Dataset
 	zone     *time.Location
 	begun    map[kequn.Cutoff]kequn.Instant // see begins
+	money    map[string]*currencies         // of datasets with several currencies
+	lang     kequn.Lang
 }
 
 // look opens a view of the newest state, with the newest data that broke no rule that stops. A workspace without rows is a
@@ -44,7 +46,7 @@ func (s *Shop) look() (*view, error) {
 
 // viewOf opens a view of a state.
 func (s *Shop) viewOf(snap *store.Snapshot) (*view, error) {
-	v := &view{snap: snap, zone: s.Plan.Location()}
+	v := &view{snap: snap, zone: s.Plan.Location(), lang: s.Lang}
 	v.datasets = snapshotData{snap}.Datasets()
 	if len(v.datasets) == 0 {
 		return nil, kequn.Errorf(kequn.KindNotEnough, s.Dir, "nothing is loaded yet").WithHint("kequn load FILE…")
@@ -55,7 +57,11 @@ func (s *Shop) viewOf(snap *store.Snapshot) (*view, error) {
 			v.datasets[i].Dataset = merged(*d, v.datasets[i].Dataset)
 		}
 	}
-	v.data = planned{snapshotData{snap}, v.datasets}
+	var err error
+	if v.money, err = s.moneys(context.Background(), planned{snapshotData{snap}, v.datasets, nil}); err != nil {
+		return nil, err
+	}
+	v.data = planned{snapshotData{snap}, v.datasets, v.money}
 	return v, nil
 }
 
@@ -87,6 +93,7 @@ func soft(r kequn.ColumnRole) bool {
 type planned struct {
 	snapshotData
 	datasets []engine.Dataset
+	money    map[string]*currencies // nil where every amount is of one currency
 }
 
 func (p planned) Datasets() []engine.Dataset { return p.datasets }
@@ -119,7 +126,8 @@ func (v *view) span() (first, last kequn.Instant) {
 func (v *view) cutoff(text string) (kequn.Cutoff, error) {
 	first, last := v.span()
 	if first == kequn.NoTime {
-		return 0, kequn.Errorf(kequn.KindNotEnough, "", "there is no event, order or item yet").WithHint("load a table of what customers do or buy")
+		return 0, kequn.Errorf(kequn.KindNotEnough, "", "%s", v.lang.Pick("还没有任何行为、订单或订单明细", "there is no event, order or item yet")).
+			WithHint("%s", v.lang.Pick("加载一张记录客户做了什么或买了什么的表", "load a table of what customers do or buy"))
 	}
 	if text == "" {
 		return kequn.DefaultCutoff(last, v.zone), nil
@@ -129,8 +137,8 @@ func (v *view) cutoff(text string) (kequn.Cutoff, error) {
 		return 0, err
 	}
 	if t <= first {
-		return 0, kequn.Errorf(kequn.KindNotEnough, "", "at the cutoff %s nothing had happened yet: the first event is of %s", text, kequn.FormatZone(first, v.zone)).
-			WithHint("choose a cutoff after it")
+		return 0, kequn.Errorf(kequn.KindNotEnough, "", v.lang.Pick("截止 %s 时还什么都没有发生：最早的记录是 %s", "at the cutoff %s nothing had happened yet: the first event is of %s"), text, kequn.FormatZone(first, v.zone)).
+			WithHint("%s", v.lang.Pick("选择更晚的截止时刻", "choose a cutoff after it"))
 	}
 	return t, nil
 }
