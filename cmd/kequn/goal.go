@@ -166,6 +166,7 @@ func (a *app) printPrediction(w io.Writer, p *pipeline.Prediction) {
 			fmt.Fprintf(w, "  %5s  %s\n", percent(d.Share), a.say(d.TextZH, d.TextEN))
 		}
 	}
+	a.printLifetime(w, p.Lifetime)
 	if b := p.Actual; b != nil {
 		if p.Task == kequn.Binary {
 			fmt.Fprintf(w, a.say("回测：%s 位客户，AUC %.4f，平均预测 %.4f，实际 %.4f\n", "backtest: %s customers, AUC %.4f, mean score %.4f, what happened %.4f\n"), count(b.Rows), b.AUC, b.Mean, b.Actual)

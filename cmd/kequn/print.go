@@ -113,6 +113,7 @@ func (a *app) printWhy(w io.Writer, y *pipeline.Why) {
 	fmt.Fprintf(w, a.say("客户 %s，截止 %s\n", "customer %s as of %s\n"), y.Customer, y.Cutoff)
 	for _, g := range y.Goals {
 		fmt.Fprintf(w, "\n%s  %s\n", g.Goal, g.Headline)
+		a.printOutlook(w, g.Outlook)
 		for i, r := range g.Reasons {
 			fmt.Fprintf(w, "  %d. %s\n", i+1, r.Text)
 		}

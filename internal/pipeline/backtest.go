@@ -16,6 +16,7 @@ type Backtest struct {
 	Loss   float64 `json:"log_loss,omitempty"`
 	RMSE   float64 `json:"rmse,omitempty"`
 	MAE    float64 `json:"mae,omitempty"`
+	Median float64 `json:"median_mae,omitempty"` // MAE of the median, of counts and amounts
 	Mean   float64 `json:"mean_score"`
 	Actual float64 `json:"mean_actual"`
 }
@@ -60,10 +61,13 @@ func (s *Shop) Backtest(ctx context.Context, f GoalFlags) (*Prediction, error) {
 }
 
 func compareScores(task kequn.Task, sc *scores) *Backtest {
-	var y, f []float64
+	var y, f, mid []float64
 	for i, a := range sc.actual {
 		if !math.IsNaN(a) {
 			y, f = append(y, a), append(f, sc.score[i])
+			if sc.median != nil {
+				mid = append(mid, sc.median[i])
+			}
 		}
 	}
 	b := &Backtest{Rows: len(y)}
@@ -75,6 +79,9 @@ func compareScores(task kequn.Task, sc *scores) *Backtest {
 		b.AUC, b.Loss = orZero(metric.AUC(y, f, nil)), orZero(metric.LogLoss(y, f, nil))
 	} else {
 		b.RMSE, b.MAE = metric.RMSE(y, f, nil), metric.MAE(y, f, nil)
+		if sc.median != nil {
+			b.Median = metric.MAE(y, mid, nil)
+		}
 	}
 	return b
 }

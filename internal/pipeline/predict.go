@@ -51,6 +51,7 @@ type Prediction struct {
 	Terms     []Term          `json:"terms,omitempty"`     // what the columns are that the card speaks of
 	Next      *Next           `json:"next,omitempty"`      // of a goal that asks which values come next
 	When      *When           `json:"when,omitempty"`      // of a goal that asks when the next one comes
+	Lifetime  []LifetimeFacts `json:"lifetime,omitempty"`  // of a count or an amount: how customers come, leave and spend
 	Skipped   string          `json:"skipped,omitempty"`   // why the last run did not answer it
 }
 
@@ -88,6 +89,12 @@ func (s *Shop) describe(v *view, l *learned) *Prediction {
 		Why: l.ladder.Why(s.Lang), Brief: l.ladder.Brief(s.Lang), WhyZH: l.ladder.Brief(kequn.Chinese), WhyEN: l.ladder.Brief(kequn.English), Features: len(t.defs), Leaks: []Leak{}, Notes: append(v.moneyNotes(), t.notes...)}
 	for _, c := range t.cuts.Learn {
 		p.Learned = append(p.Learned, kequn.FormatZone(c, v.zone))
+	}
+	if t.value != nil {
+		p.Lifetime = t.value.lifetimeFacts(s.Lang)
+		for _, c := range t.value.cutoffs {
+			p.Learned = append(p.Learned, kequn.FormatZone(c, v.zone))
+		}
 	}
 	score, round, err := l.ladder.OutOfSample(l.line)
 	if err == nil {

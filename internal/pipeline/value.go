@@ -35,7 +35,8 @@ type valueStudy struct {
 	asking       *lifetime.Forecast // fitted at the asking cutoff, for the horizon
 	factors      [2]float64         // by which forecasts of the two are corrected: √(outcome/forecast) of the cutoff before
 	x            *table.Table       // the judging panel with the three columns of package value
-	later        *engine.Panel      // the second five cutoffs
+	cutoffs      []kequn.Cutoff     // the second five
+	later        *engine.Panel      // customers at them
 	laterX       *table.Table       // with the three columns
 	laterY       []float64          //
 	power        float64            // of the variance
@@ -153,7 +154,7 @@ func (s *Shop) prepareValue(ctx context.Context, v *view, g plan.Goal, ask kequn
 		p.Y = table.New(&table.Column{Name: g.Name, Kind: table.Number, Num: y})
 		panels[k] = p
 	}
-	t.panel, n.later = panels[0], panels[1]
+	t.panel, n.later, n.cutoffs = panels[0], panels[1], c.later
 	if err := t.frame(s.Seed); err != nil {
 		return nil, err
 	}

@@ -36,6 +36,7 @@ type WhyGoal struct {
 	Margin     float64     `json:"margin"` // base plus all contributions
 	Reasons    []WhyReason `json:"reasons"`
 	Change     *WhyChange  `json:"nearest_change,omitempty"`
+	Outlook    *Outlook    `json:"lifetime,omitempty"` // of a count or an amount: what the lifetime model says
 }
 
 // WhyChange is the nearest change that would take the customer into, or out of, the best scored fifth.
@@ -169,6 +170,7 @@ func (s *Shop) whyGoal(ctx context.Context, v *view, name, customer string) (*ex
 	out := &explained{cutoff: kequn.FormatZone(doc.Ask, v.zone)}
 	out.Goal, out.Question, out.Score = name, Question(doc.Goal, s.Lang), score[0]
 	out.Percentile = s.percentileOf(v, name, score[0])
+	out.Outlook = outlookOf(m, x)
 	out.Headline = s.headline(doc, out.WhyGoal)
 	if _, ok := m.(model.Attributor); !ok {
 		return out, nil
