@@ -189,7 +189,7 @@ const baseGuess = 0.10
 // baseOf returns the share of yes of the first goal about a deed that can be answered, by which a send is sized.
 func baseOf(goals []ReadyGoal) float64 {
 	for _, g := range goals {
-		if g.Ready && g.Positives > 0 && g.Mean > .005 && g.Mean < .5 {
+		if g.Ready && g.Positives > 0 && g.Mean > .005 && g.Mean < .97 {
 			return g.Mean
 		}
 	}

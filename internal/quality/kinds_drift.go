@@ -16,6 +16,10 @@ var numberShift = &kind{name: "number_shift", family: "distribution", weight: 1,
 		if !isNumber(c) || !compared(t, c) || idLike(c.def.Name) || c.def.Role == kequn.ColID || c.def.Role == kequn.ColOrder {
 			return nil
 		}
+		// What counts weeks or rows moves on by itself.
+		if d := c.num[0].distance(&c.num[1]); counting(c.def.Name) || d > .9 && !t.set.byLoad {
+			return nil
+		}
 		return ruleOf("number_shift", t.set.Name, c.def.Name).atMost(drifting(t, .15, .35))
 	}),
 	measure: oneColumn(func(t *setTally, c *columnTally, r *Rule) measure {
@@ -28,6 +32,17 @@ var numberShift = &kind{name: "number_shift", family: "distribution", weight: 1,
 		m.en = fmt.Sprintf("median %s %s, %s before", short(c.num[1].quantile(.5)), m.en, short(c.num[0].quantile(.5)))
 		return m
 	}),
+}
+
+// counting tells whether a column's name says that it counts time.
+func counting(name string) bool {
+	for _, w := range kequn.NameWords(name) {
+		switch w {
+		case "year", "quarter", "month", "week", "day", "date", "time", "timestamp", "seq", "sequence", "row", "line":
+			return true
+		}
+	}
+	return false
 }
 
 // drifting chooses the limit of a distance: loads are compared more strictly than stretches of time, which have seasons; few

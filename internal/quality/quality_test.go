@@ -302,3 +302,34 @@ func TestEveryKindIsInTheManual(t *testing.T) {
 		}
 	}
 }
+
+// A check of some datasets only, as a load makes it, finds the same about them as a check of all.
+func TestOneDatasetIsCheckedAlone(t *testing.T) {
+	s := cleanShop(2)
+	for _, d := range defects {
+		switch d.kind {
+		case "unit_jump", "unknown_customer", "item_sum", "product", "missing_jump":
+			d.spoil(s)
+		}
+	}
+	all := s.check(t, 3, 2)
+	data, o := s.data(3)
+	o.Datasets = []string{"orders"}
+	one, err := Check(context.Background(), data, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, r := range all.Results {
+		if r.Dataset != "orders" || r.Kind == "behind" {
+			continue
+		}
+		n++
+		if o := one.Named(r.Name); o == nil || o.Text != r.Text || o.Status != r.Status || o.Level != r.Level {
+			t.Errorf("%s: %+v, alone %+v", r.Name, r.Text, o)
+		}
+	}
+	if n < 20 || len(one.Results) > n+1 || one.Stops == 0 {
+		t.Errorf("%d rules of orders, %d alone, %d stop", n, len(one.Results), one.Stops)
+	}
+}

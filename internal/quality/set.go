@@ -10,6 +10,7 @@ import (
 
 	"kequn"
 	"kequn/internal/engine"
+	"kequn/internal/plan"
 	"kequn/internal/table"
 )
 
@@ -132,7 +133,7 @@ func (sc *scan) prepare(ctx context.Context, data engine.Data) error {
 		}
 		s := &set{Dataset: d, at: len(sc.sets), part: -1, newFrom: math.MaxInt64, loads: sc.o.Loads[d.Name]}
 		for _, c := range d.Columns {
-			if c.Role == kequn.ColIgnore || sc.o.Sealed && c.Role.Personal() {
+			if c.Role == kequn.ColIgnore || sc.o.Sealed && c.Role.Personal() || !sc.wanted(d.Name) && !referredTo(d.Role, c) {
 				continue
 			}
 			s.names = append(s.names, c.Name)
@@ -194,6 +195,15 @@ func (sc *scan) prepare(ctx context.Context, data engine.Data) error {
 		}
 	}
 	return nil
+}
+
+// referredTo tells whether a rule of another dataset may look at a column: of datasets that are not checked no other is read.
+func referredTo(role kequn.Role, c plan.Column) bool {
+	switch c.Role {
+	case kequn.ColID, kequn.ColOrder, kequn.ColAmount, kequn.ColConsent, kequn.ColKey:
+		return true
+	}
+	return role == kequn.Lookup && c.Kind == table.Time
 }
 
 // piece is the rows of one partition, of all datasets that belong to customers; or the rows of one lookup.
