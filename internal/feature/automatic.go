@@ -140,6 +140,7 @@ func (b *builder) begin(d *engine.Dataset) bool {
 }
 
 func (b *builder) add(f query.Feature) {
+	f.TextZH = strings.TrimSpace(f.TextZH) // some begin with a name, which has a space before it elsewhere
 	name := f.Name
 	for i := 2; b.used[f.Name]; i++ {
 		f.Name = fmt.Sprintf("%s_%d", name, i)
