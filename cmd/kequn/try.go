@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kequn"
+	"kequn/internal/evaluate"
 	"kequn/internal/pipeline"
 )
 
@@ -107,11 +108,8 @@ func (a *app) printTry(w io.Writer, r *pipeline.TryResult) {
 	}
 	fmt.Fprintf(w, "\n%s\n", r.Brief)
 	for _, l := range r.Leaks {
-		fmt.Fprintf(w, a.say("\n警告：列 %s 可能泄漏了结果。%s", "\nwarning: column %s may know the outcome: %s"), l.Column, l.Evidence)
-		if l.AUCWith != nil && l.AUCWithout != nil {
-			fmt.Fprintf(w, a.say(" AUC %.4f，去掉后 %.4f。", " AUC %.4f, without it %.4f."), *l.AUCWith, *l.AUCWithout)
-		}
-		fmt.Fprintf(w, a.say("如果决策时还不知道它，请用 --drop %s。\n", " If it is not known when you decide: --drop %s.\n"), l.Column)
+		fmt.Fprintln(w)
+		fmt.Fprintln(w, a.tryLeak(r, l))
 	}
 	a.printCard(w, r.Card, r.Reasons, nil)
 	if len(r.Notes) > 0 {
@@ -120,6 +118,30 @@ func (a *app) printTry(w io.Writer, r *pipeline.TryResult) {
 	for _, n := range r.Notes {
 		fmt.Fprintf(w, "· %s\n", n)
 	}
+}
+
+// tryLeak says what may know the outcome, what it is worth and what to do about it.
+func (a *app) tryLeak(r *pipeline.TryResult, l pipeline.TryLeak) string {
+	text := fmt.Sprintf(a.say("警告：列 %s 可能泄漏了结果。%s", "warning: column %s may know the outcome: %s"), l.Column, l.Evidence)
+	next := fmt.Sprintf(a.say("如果决策时还不知道它，请用 --drop %s。", " If it is not known when you decide: --drop %s."), l.Column)
+	switch {
+	case l.Column == evaluate.RowOrder:
+		text, next = a.say("警告：行的顺序可能泄漏了结果。", "warning: the order of rows may leak the outcome: ")+l.Evidence, ""
+	case l.Column == evaluate.RepeatedRows:
+		text, next = a.say("警告：有重复的记录。", "warning: records are repeated: ")+l.Evidence, ""
+	case l.Kind == evaluate.LeakPerson: // the evidence says what to do
+		next = ""
+	case l.Kind == evaluate.LeakID:
+		next = a.say("不要用它，也不要用由它得来的列。", " Do not use it, nor columns made from it.")
+	}
+	with, without, name := l.AUCWith, l.AUCWithout, "AUC"
+	if r.Task == kequn.Regression {
+		with, without, name = l.R2With, l.R2Without, "R²"
+	}
+	if with != nil && without != nil {
+		text += fmt.Sprintf(a.say(" %s %.4f，去掉后 %.4f。", " %s %.4f, without it %.4f."), name, *with, *without)
+	}
+	return text + next
 }
 
 // tryTable shows the lines of the ladder with the figures of the task; the chosen one has a mark.

@@ -515,3 +515,21 @@ func TestLeakOfToday(t *testing.T) {
 		t.Errorf("%+v", found)
 	}
 }
+
+// 100,000 rows of 50 columns: the probe's CPU seconds are its time on one thread.
+func BenchmarkLeaks(b *testing.B) {
+	q := newPeople(100_000, false, 1)
+	for j := range 42 {
+		if j < 32 {
+			q.number(fmt.Sprint("n", j), func(int) float64 { return q.Norm() })
+		} else {
+			q.words(q.p.X, fmt.Sprint("c", j), table.Category, func(int) string { return strconv.Itoa(q.Intn(12)) })
+		}
+	}
+	q.p.Threads = 1
+	for b.Loop() {
+		if _, err := evaluate.Leaks(context.Background(), q.p); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
