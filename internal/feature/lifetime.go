@@ -47,7 +47,9 @@ func Lifetime(g plan.Goal, datasets []plan.Dataset) (out []query.Feature, ok boo
 		add("rows", query.Count, "", "", never0, "至今的次数（"+d.Name+"）", "number of "+d.Name+" so far")
 		return out, true, nil
 	}
+	where = nil // refunds are taken off what was spent, and are no purchase
 	add("amount", query.Sum, money.Name, money.Currency, never0, "至今合计（"+g.Sum+"）", "total "+g.Sum+" so far")
+	where = purchase(d)
 	add("begins", query.First, money.Name, money.Currency, noRows, "首次的 "+g.Sum, "first "+g.Sum)
 	return out, true, nil
 }
