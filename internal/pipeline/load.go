@@ -395,7 +395,7 @@ func (s *Shop) define(j *job, f LoadFlags, defs []plan.Dataset) error {
 			return kequn.Errorf(kequn.KindInput, j.path, "has no column %q, which dataset %q has in %s", missing[0], name, plan.FileName).
 				WithHint("its columns are %s; load it under another name with --name", strings.Join(j.columns, ", "))
 		}
-		j.def, j.hints = *existing, nil // what the file alone looked like no longer matters
+		j.def, j.hints = *existing, s.unread(*existing, j.columns) // what the file alone looked like no longer matters
 		return nil
 	}
 	j.borrowTime(defs)
@@ -409,6 +409,20 @@ func (s *Shop) define(j *job, f LoadFlags, defs []plan.Dataset) error {
 		j.notes[c.Name] = c.Evidence
 	}
 	return nil
+}
+
+// unread names columns of a file that the plan's dataset does not have: they are not read, and that must not pass in silence.
+func (s *Shop) unread(d plan.Dataset, columns []string) []string {
+	var more []string
+	for _, c := range columns {
+		if c != "" && d.Column(c) == nil {
+			more = append(more, c)
+		}
+	}
+	if more == nil {
+		return nil
+	}
+	return []string{fmt.Sprintf(s.Lang.Pick("%[2]s 中没有、因此未读入的列：%[1]s；要读入，请在 kequn.yaml 中加上该列，再重新加载", "columns that %[2]s does not have and that are not read: %[1]s; to read them, add them to kequn.yaml and load again"), strings.Join(more, ", "), d.Name)}
 }
 
 func findDataset(defs []plan.Dataset, name string) *plan.Dataset {
