@@ -18,14 +18,13 @@ func (s *Shop) narrow(ctx context.Context, t *study) error {
 		return nil
 	}
 	selector := feature.Selector{Seed: s.Seed, Threads: s.Threads}
-	var rows []int32
-	if t.cuts.SameTime || len(t.rounds) != 1 {
+	rows := t.onlyLearnt()
+	if len(rows) > 0 {
+		selector.Learner = gbdt.Learner{Trees: 60, Leaves: 15, Rate: .1, Bins: 63, RowShare: .8, ColumnShare: .5, MinRows: 20}
+	} else {
 		for i := range t.panel.NRows() {
 			rows = append(rows, int32(i))
 		}
-	} else {
-		rows = t.rounds[0].Train
-		selector.Learner = gbdt.Learner{Trees: 60, Leaves: 15, Rate: .1, Bins: 63, RowShare: .8, ColumnShare: .5, MinRows: 20}
 	}
 	chosen, err := selector.Select(ctx, t.panel.X, t.y, rows, t.group, t.defs)
 	if err != nil {
@@ -43,4 +42,25 @@ func (s *Shop) narrow(ctx context.Context, t *study) error {
 	}
 	t.defs, t.panel.X, t.selection = defs, &table.Table{Columns: columns}, chosen
 	return nil
+}
+
+// onlyLearnt returns the rows that some round learns from and none judges by.
+func (t *study) onlyLearnt() []int32 {
+	const learns, judges = 1, 2
+	use := make([]uint8, t.panel.NRows())
+	for _, r := range t.rounds {
+		for _, i := range r.Train {
+			use[i] |= learns
+		}
+		for _, i := range r.Test {
+			use[i] |= judges
+		}
+	}
+	var out []int32
+	for i, u := range use {
+		if u == learns {
+			out = append(out, int32(i))
+		}
+	}
+	return out
 }
