@@ -425,3 +425,35 @@ func TestChoiceSavesAndExplains(t *testing.T) {
 		}
 	}
 }
+
+// TestFavourite: a favourite that is clearly behind is not chosen; one that is as good as any within the noise is, alone.
+func TestFavourite(t *testing.T) {
+	in := shop(1200, kequn.Regression)
+	if r := run(t, in, Options{Favourite: "linear"}); len(r.Entry("auto").Blend) != 2 {
+		t.Errorf("the worse rung: %v", r.Entry("auto").Blend)
+	}
+	twin := in
+	twin.Rungs = append(slices.Clone(in.Rungs), model.Named{Name: "same", Learner: steps{Column: "a"}})
+	twin.Rungs = twin.Rungs[1:]
+	if r := run(t, twin, Options{Favourite: "same"}); len(r.Entry("auto").Blend) != 1 || r.Entry("auto").Blend[0].Name != "same" {
+		t.Errorf("as good as any: %v", r.Entry("auto").Blend)
+	}
+}
+
+// TestFitOn trains the chosen line on other rows than those that were judged.
+func TestFitOn(t *testing.T) {
+	in := shop(400, kequn.Regression)
+	r := run(t, in, Options{})
+	other := shop(400, kequn.Regression)
+	for i := range other.Y.Y {
+		other.Y.Y[i] += 100
+	}
+	c, err := r.FitOn(context.Background(), r.Chosen, other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := c.Predict(in.X)
+	if err != nil || kernel.Sum(f)/400 < 105 {
+		t.Errorf("%v, mean %v", err, kernel.Sum(f)/400)
+	}
+}
