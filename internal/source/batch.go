@@ -12,8 +12,9 @@ import (
 
 // Batch is some of the rows that were kept, in file order.
 //
-// Table has the schema's columns in the schema's order; the dictionaries of its text columns are the batch's own. All of
-// it is valid until the function that was given the batch returns: the memory is used again.
+// Table has the schema's columns in the schema's order; the dictionaries of its text columns are the batch's own, and those
+// of customers and ids may hold a text twice. All of it is valid until the function that was given the batch returns: the
+// memory is used again.
 type Batch struct {
 	Table *table.Table
 	Line  []int64 // where each row's record starts: physical line, from 1; in Parquet the row, from 1

@@ -31,6 +31,7 @@ type converter struct {
 	now      kequn.Instant
 	fieldMax int
 
+	loose   bool // see named
 	out     *table.Column
 	rejects []finding
 	warns   []finding
@@ -64,7 +65,7 @@ func (c *converter) begin(out *table.Column, n int) *table.Column {
 			out.Dict.Reset()
 		}
 	}
-	c.out, c.rejects, c.warns = out, c.rejects[:0], c.warns[:0]
+	c.out, c.loose, c.rejects, c.warns = out, false, c.rejects[:0], c.warns[:0]
 	return out
 }
 
@@ -160,7 +161,23 @@ func (c *converter) word(row int, b, v []byte) {
 			c.warn(row, BrokenMail)
 		}
 	}
+	if c.named(row) {
+		c.out.Code = append(c.out.Code, c.out.Dict.Push(v))
+		return
+	}
 	c.out.AppendBytes(v)
+}
+
+// looseAfter is how many rows of a batch tell whether customers and ids repeat within it.
+const looseAfter = 4096
+
+// named tells whether a text names somebody or something that hardly occurs twice in a batch: looking for it then costs more
+// than keeping it twice.
+func (c *converter) named(row int) bool {
+	if row == looseAfter && (c.Role == kequn.ColCustomer || c.Role == kequn.ColID) {
+		c.loose = 2*c.out.Dict.Len() > looseAfter
+	}
+	return c.loose
 }
 
 func (c *converter) number(row int, x float64, why Reason) {
