@@ -192,6 +192,9 @@ func (s *Shop) whenPanel(ctx context.Context, v *view, g plan.Goal, defs []query
 	if err != nil {
 		return nil, err
 	}
+	if p.NRows() == 0 {
+		return &whenStudy{x: &table.Table{}}, nil
+	}
 	if most := maxCells / max(1, len(defs)); p.NRows() > most {
 		thin(p, float64(most)/float64(p.NRows()), s.Seed)
 	}
