@@ -2,11 +2,13 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"math"
 
 	"kequn"
 	"kequn/internal/kernel"
 	"kequn/internal/metric"
+	"kequn/internal/plan"
 )
 
 // Backtest compares scores with what happened.
@@ -27,11 +29,59 @@ func (s *Shop) Backtest(ctx context.Context, f GoalFlags) (*Prediction, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, last := v.span()
-	if ask > last && g.Column == "" {
-		return nil, kequn.Errorf(kequn.KindNotEnough, g.Name, "the data end on %s, so nothing after %s can be compared", kequn.FormatZone(last, v.zone), kequn.FormatZone(ask, v.zone)).
-			WithHint("choose an earlier --cutoff")
+	var notes []string
+	if g.Column == "" {
+		if notes, err = s.comparable(ctx, v, g, ask); err != nil {
+			return nil, err
+		}
 	}
+	p, err := s.backtest(ctx, v, g, ask, f)
+	if err != nil {
+		return nil, err
+	}
+	p.Notes = append(p.Notes, notes...)
+	return p, nil
+}
+
+// leastSeen is the share of an outcome window that the data must cover to compare with it: of the rest, nobody knows.
+const leastSeen = 0.9
+
+// comparable refuses a backtest whose outcome window runs past the end of the data, which is the midnight after the last event. Where less than a tenth of the horizon
+// is missing, a note says so: what happened is then a little more than what is seen.
+func (s *Shop) comparable(ctx context.Context, v *view, g plan.Goal, ask kequn.Cutoff) ([]string, error) {
+	first, err := v.begins(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	_, last := v.span()
+	end, p := kequn.DefaultCutoff(last, v.zone), phase{gap: g.Gap, within: g.Within, zone: v.zone}
+	from, until := g.Gap.After(ask, v.zone), p.end(ask)
+	if until <= end && ask <= last {
+		return nil, nil
+	}
+	if seen := float64(end - from); ask <= last && seen > leastSeen*float64(until-from) {
+		return []string{fmt.Sprintf(s.Lang.Pick("数据止于 %s，而结果窗口到 %s：最后 %d 天发生的事还不知道，实际结果会略高", "the data end on %s and the outcome window on %s: what happened on its last %d days is not known, so what really happened is a little more"),
+			day(last, v), day(until, v), daysBetween(end, until))}, nil
+	}
+	e := kequn.Errorf(kequn.KindNotEnough, g.Name, s.Lang.Pick("数据止于 %[1]s，最多只能比较到这一天；截止 %[2]s 的结果窗口到 %[3]s", "the data end on %[1]s, the last day that can be compared; the outcome window of the cutoff %[2]s ends on %[3]s"), day(last, v), day(ask, v), day(until-1, v))
+	days, latest := int((end-from)/dayMicros), p.before(end)
+	for days > 0 && kequn.Days(days).After(from, v.zone) > end { // over a clock change
+		days--
+	}
+	earlier := s.Lang.Pick("加载更新的数据，或加载更早的历史", "newer data, or older history")
+	if latest > first && !g.Within.IsZero() {
+		earlier = fmt.Sprintf(s.Lang.Pick("选择更早的 --cutoff，最晚 %s", "choose an earlier --cutoff, %s at the latest"), day(latest, v))
+	}
+	if days > 0 && !g.Within.IsZero() {
+		return nil, e.WithHint(s.Lang.Pick("%[1]s；或在此截止时刻把效果期缩短到 --within %[2]dd 以内", "%[1]s; or at this cutoff a horizon of at most --within %[2]dd"), earlier, days)
+	}
+	if g.Within.IsZero() {
+		earlier = fmt.Sprintf(s.Lang.Pick("选择更早的 --cutoff，早于 %s", "choose an earlier --cutoff, before %s"), day(last, v))
+	}
+	return nil, e.WithHint("%s", earlier)
+}
+
+func (s *Shop) backtest(ctx context.Context, v *view, g plan.Goal, ask kequn.Cutoff, f GoalFlags) (*Prediction, error) {
 	switch {
 	case g.Next != "":
 		return s.backtestNext(ctx, v, g, ask, f)

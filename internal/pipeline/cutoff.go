@@ -191,13 +191,17 @@ func (p phase) wall(t kequn.Instant) time.Time {
 	return time.UnixMicro(int64(t)).In(zone)
 }
 
+// maxStretch is how many times as long as the history the horizon may be that is learnt within a shorter time. Who does a thing within a month tells who does it
+// within a quarter; of the coming ten years it tells nothing.
+const maxStretch = 3
+
 // Shorter is where to learn a goal for whose horizon history is too short: a third of the history goes to features, one to what is
 // learnt from and one to judging. Who does a thing within that time is mostly who does it within the longer one; how many do,
-// nobody can know yet. ok is false where a third is less than a week.
-func Shorter(first kequn.Instant, ask kequn.Cutoff, gap kequn.Span, zone *time.Location) (c Cutoffs, ok bool) {
+// nobody can know yet. ok is false where a third is less than a week, or the history shorter than a third of the horizon.
+func Shorter(first kequn.Instant, ask kequn.Cutoff, gap, within kequn.Span, zone *time.Location) (c Cutoffs, ok bool) {
 	history := ask - first - 2*kequn.Instant(gap.Duration().Microseconds())
 	days := int(history / kequn.Instant(3*kequn.Day/time.Microsecond))
-	if days < 7 {
+	if days < 7 || history*maxStretch < kequn.Instant(within.Duration().Microseconds()) {
 		return c, false
 	}
 	if days >= 14 {
@@ -205,6 +209,12 @@ func Shorter(first kequn.Instant, ask kequn.Cutoff, gap kequn.Span, zone *time.L
 	}
 	c, ok = ChooseCutoffs(first, ask, gap, kequn.Days(days), zone)
 	return c, ok && !c.SameTime
+}
+
+// shorterFrom returns when [Shorter] first has history enough.
+func shorterFrom(first kequn.Instant, gap, within kequn.Span, zone *time.Location) kequn.Instant {
+	days := max(3*7, int((within.Duration()+maxStretch*kequn.Day-1)/(maxStretch*kequn.Day)))
+	return kequn.Days(days).After(gap.After(gap.After(first, zone), zone), zone)
 }
 
 // needed returns when there is history enough to learn a goal's own horizon and judge it on later time.

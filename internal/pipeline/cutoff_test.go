@@ -83,12 +83,23 @@ func TestCutoffsKeepStep(t *testing.T) {
 	if _, ok := ChooseCutoffs(first, ask, kequn.Span{}, kequn.Days(273), time.UTC); ok {
 		t.Error("a horizon as long as history leaves nothing to learn from")
 	}
-	cuts, ok := Shorter(first, ask, kequn.Span{}, time.UTC)
+	cuts, ok := Shorter(first, ask, kequn.Span{}, kequn.Days(273), time.UTC)
 	if !ok || cuts.Within != kequn.Days(91) || len(cuts.Learn) == 0 || cuts.SameTime {
 		t.Errorf("shorter: %v %+v", ok, cuts)
 	}
-	if _, ok := Shorter(first, kequn.Days(20).After(first, time.UTC), kequn.Span{}, time.UTC); ok {
+	if _, ok := Shorter(first, kequn.Days(20).After(first, time.UTC), kequn.Span{}, kequn.Days(30), time.UTC); ok {
 		t.Error("20 days are three weeks")
+	}
+	// The history must hold a third of the horizon, and an answer opens on the day that it does.
+	for _, gap := range []int{0, 10} {
+		gap := kequn.Days(gap)
+		from := shorterFrom(first, gap, kequn.Days(900), time.UTC)
+		if _, ok := Shorter(first, from, gap, kequn.Days(900), time.UTC); !ok {
+			t.Errorf("gap %v: not possible when it opens", gap)
+		}
+		if _, ok := Shorter(first, from-1, gap, kequn.Days(900), time.UTC); ok {
+			t.Errorf("gap %v: possible before it opens", gap)
+		}
 	}
 }
 

@@ -34,7 +34,10 @@ func (s *Shop) prepareFact(ctx context.Context, v *view, g plan.Goal, ask kequn.
 	cutoffs := []kequn.Cutoff{ask}
 	if d.Late || d.Versioned {
 		by = ask
-		first, _ := v.span()
+		first, err := v.beginning(ctx, g, ask)
+		if err != nil {
+			return nil, err
+		}
 		step := (ask - first) / (2 * factCutoffs)
 		cutoffs = nil
 		for k := kequn.Instant(factCutoffs); k >= 1; k-- {

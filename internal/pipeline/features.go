@@ -84,7 +84,9 @@ func (s *Shop) Features(ctx context.Context, f FeatureFlags) (*FeatureList, erro
 	}
 	if f.Out == "" || f.Facts {
 		if len(cutoffs) == 1 {
-			cutoffs = v.compared(cutoffs[0])
+			if cutoffs, err = v.compared(ctx, cutoffs[0]); err != nil {
+				return nil, err
+			}
 		}
 		out.Compared = v.times(cutoffs)
 		out.Notes = s.unknownYet(v, cutoffs[len(cutoffs)-1], defs)
@@ -104,13 +106,16 @@ func (v *view) times(cutoffs []kequn.Cutoff) []string {
 
 // compared returns the cutoffs between which drift is told: those that a goal of 30 days would be learnt and judged at, and the
 // asking one last.
-func (v *view) compared(ask kequn.Cutoff) []kequn.Cutoff {
-	first, _ := v.span()
-	c, ok := ChooseCutoffs(first, ask, kequn.Span{}, kequn.Days(30), v.zone)
-	if !ok {
-		return []kequn.Cutoff{ask}
+func (v *view) compared(ctx context.Context, ask kequn.Cutoff) ([]kequn.Cutoff, error) {
+	first, err := v.begins(ctx, ask)
+	if err != nil {
+		return nil, err
 	}
-	return append(c.All(), ask)
+	c, ok := ChooseCutoffs(first, ask, kequn.Span{}, kequn.Days(30), v.zone)
+	if first == kequn.NoTime || !ok {
+		return []kequn.Cutoff{ask}, nil
+	}
+	return append(c.All(), ask), nil
 }
 
 // summarise sums the features' values up in their entries, in one pass over all cutoffs, and returns the customers at the last.

@@ -55,6 +55,15 @@ func (v *view) begins(ctx context.Context, ask kequn.Cutoff) (kequn.Instant, err
 	return at, nil
 }
 
+// beginning is begins for a goal, which cannot be answered where nothing had happened.
+func (v *view) beginning(ctx context.Context, g plan.Goal, ask kequn.Cutoff) (kequn.Instant, error) {
+	first, err := v.begins(ctx, ask)
+	if err == nil && first == kequn.NoTime {
+		err = kequn.Errorf(kequn.KindNotEnough, g.Name, v.lang.Pick("截止 %s 之前还没有任何行为记录", "nothing was known to have happened before %s"), day(ask, v))
+	}
+	return first, err
+}
+
 const dayMicros = 86_400_000_000
 
 func dayNumber(at int64) int64 {
@@ -113,12 +122,9 @@ func (c *dayCounts) begin() kequn.Instant {
 
 // cutoffsOf chooses where a goal is learnt, judged and asked, with notes on what history did not allow.
 func (s *Shop) cutoffsOf(ctx context.Context, v *view, g plan.Goal, ask kequn.Cutoff) (Cutoffs, []string, error) {
-	first, err := v.begins(ctx, ask)
+	first, err := v.beginning(ctx, g, ask)
 	if err != nil {
 		return Cutoffs{}, nil, err
-	}
-	if first == kequn.NoTime {
-		return Cutoffs{}, nil, kequn.Errorf(kequn.KindNotEnough, g.Name, s.Lang.Pick("截止 %s 之前还没有任何行为记录", "nothing was known to have happened before %s"), day(ask, v))
 	}
 	cuts, ok := ChooseCutoffs(first, ask, g.Gap, g.Within, v.zone)
 	if ok && g.Column != "" {
@@ -133,7 +139,7 @@ func (s *Shop) cutoffsOf(ctx context.Context, v *view, g plan.Goal, ask kequn.Cu
 		return cuts, nil, nil
 	}
 	if g.Event != "" {
-		if shorter, fits := Shorter(first, ask, g.Gap, v.zone); fits {
+		if shorter, fits := Shorter(first, ask, g.Gap, g.Within, v.zone); fits {
 			return shorter, []string{fmt.Sprintf(s.Lang.Pick("历史只有 %[1]d 天，学不到 %[2]s内的结果：改按 %[3]s内的结果学习和评判。分数的高低次序可用，数值是 %[3]s内的可能性；满 %[2]s的学习要到 %[4]s",
 				"history is %[1]d days, too short to learn what happens within %[2]s: learnt and judged on %[3]s instead. Scores rank customers for the longer time too, but are the chance within %[3]s; the goal itself can be learnt from %[4]s on"),
 				daysBetween(first, ask), spanWords(g.Within, s.Lang), spanWords(shorter.Within, s.Lang), day(needed(first, g.Gap, g.Within, v.zone), v))}, nil
@@ -142,11 +148,19 @@ func (s *Shop) cutoffsOf(ctx context.Context, v *view, g plan.Goal, ask kequn.Cu
 	if ok {
 		return cuts, nil, nil
 	}
-	from := needed(first, g.Gap, g.Within, v.zone)
+	whole := needed(first, g.Gap, g.Within, v.zone)
+	from := whole
+	switch {
+	case g.Event != "":
+		from = min(whole, shorterFrom(first, g.Gap, g.Within, v.zone))
+	case isValue(g):
+		from = min(whole, valueFrom(first, g, v.zone))
+	}
 	return cuts, nil, kequn.Errorf(kequn.KindNotEnough, g.Name, s.Lang.Pick("截止 %[4]s 只有 %[1]d 天历史（始于 %[2]s），而效果期为 %[3]s", "before %[4]s there are %[1]d days of history (from %[2]s on), and the horizon is %[3]s"),
 		daysBetween(first, ask), day(first, v), spanWords(g.Within, s.Lang), day(ask, v)).
-		WithHint(s.Lang.Pick("缩短效果期（--within），或加载更早的历史；以现有数据，%[1]s（满 %[2]d 天）起可以学习并在之后的时间评判", "a shorter horizon (--within), or older history; with what there is, it can be learnt and judged on later time from %[1]s on (%[2]d days)"),
-			day(from, v), daysBetween(first, from))
+		WithHint(s.Lang.Pick("缩短效果期（--within），或加载更早的历史。至少需要 %[2]d 天：%[1]s 起可以用较短的时间学习；%[3]s（满 %[4]d 天）起可以按完整的效果期学习，并在之后的时间评判",
+			"a shorter horizon (--within), or older history. At least %[2]d days are needed: from %[1]s on it can be learnt within a shorter time; the whole horizon can be learnt and judged on later time from %[3]s on (%[4]d days)"),
+			day(from, v), daysBetween(first, from), day(whole, v), daysBetween(first, whole))
 }
 
 // coveredUntil refuses a goal asked so long after the data end that nothing is known of the time it would be judged on.

@@ -209,7 +209,10 @@ func (s *Shop) eligibleAt(ctx context.Context, v *view, who *query.Node, cutoffs
 // last visits are asked, each at its beginning: those that began before a moment are learnt from, those after are judged on.
 func (s *Shop) nextTask(ctx context.Context, v *view, g plan.Goal, ask kequn.Cutoff, h *nextitem.History, names []string, who *query.Node) (t nextitem.Task, judged string, learned []string, err error) {
 	t = nextitem.Task{History: h, Ask: ask}
-	first, _ := v.span()
+	first, err := v.beginning(ctx, g, ask)
+	if err != nil {
+		return t, "", nil, err
+	}
 	if g.Within.IsZero() {
 		last := h.LastVisits(ask)
 		if len(last) == 0 {

@@ -67,7 +67,10 @@ func (s *Shop) readyNext(ctx context.Context, v *view, g plan.Goal, ask kequn.Cu
 }
 
 func (s *Shop) readyWhen(ctx context.Context, v *view, g plan.Goal, ask kequn.Cutoff, r *ReadyGoal) error {
-	first, _ := v.span()
+	first, err := v.beginning(ctx, g, ask)
+	if err != nil {
+		return err
+	}
 	cuts, learn, err := s.whenTime(v, g, first, ask)
 	if err != nil {
 		return err

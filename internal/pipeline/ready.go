@@ -51,7 +51,14 @@ func (s *Shop) Ready(ctx context.Context) (*Readiness, error) {
 	if err != nil {
 		return nil, err
 	}
-	first, last := v.span()
+	_, last := v.span()
+	first, err := v.begins(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	if first == kequn.NoTime {
+		return nil, kequn.Errorf(kequn.KindNotEnough, "", s.Lang.Pick("截止 %s 之前还没有任何行为记录", "nothing was known to have happened before %s"), day(ask, v))
+	}
 	out := &Readiness{Cutoff: kequn.FormatZone(ask, v.zone), First: kequn.FormatZone(first, v.zone), Last: kequn.FormatZone(last, v.zone), Goals: []ReadyGoal{}}
 	all, err := engine.Collect(ctx, s.Engine, v.data, engine.Request{Cutoffs: []kequn.Cutoff{ask}, Zone: v.zone, Threads: s.Threads})
 	if err != nil {
@@ -69,7 +76,7 @@ func (s *Shop) Ready(ctx context.Context) (*Readiness, error) {
 	if out.Uplift, err = s.readyUplift(ctx, v, all.NRows(), baseOf(out.Goals)); err != nil {
 		return nil, err
 	}
-	out.Opens = s.horizonOpens(v, ask)
+	out.Opens = s.horizonOpens(v, first, ask)
 	for i := range out.Goals {
 		if out.Goals[i].Opens == nil {
 			out.Goals[i].Opens = []ReadyOpen{}
@@ -85,21 +92,31 @@ func (s *Shop) Ready(ctx context.Context) (*Readiness, error) {
 }
 
 func (s *Shop) readyGoal(ctx context.Context, v *view, g plan.Goal, ask kequn.Cutoff) (ReadyGoal, error) {
+	first, err := v.beginning(ctx, g, ask)
+	if err != nil {
+		return ReadyGoal{}, err
+	}
 	if isListed(g) {
 		r, err := s.readyListed(ctx, v, g, ask)
 		if r.Opens == nil {
-			r.Opens = s.historyOpens(v, g, ask)
+			r.Opens = s.historyOpens(v, first, g, ask)
 		}
 		return r, err
 	}
-	r := ReadyGoal{Name: g.Name, Question: Question(g, s.Lang), Opens: s.historyOpens(v, g, ask)}
-	first, _ := v.span()
-	cuts, ok := ChooseCutoffs(first, ask, g.Gap, g.Within, v.zone)
-	if !ok {
-		r.Why = s.Lang.Pick(fmt.Sprintf("历史太短：截止时刻前不足一个 %s的效果期", spanWords(g.Within, s.Lang)), fmt.Sprintf("history is too short: less than one horizon of %s before the cutoff", spanWords(g.Within, s.Lang)))
+	r := ReadyGoal{Name: g.Name, Question: Question(g, s.Lang), Opens: s.historyOpens(v, first, g, ask)}
+	cuts, notes, err := s.readyCutoffs(ctx, v, first, g, ask)
+	if kequn.KindOf(err) == kequn.KindNotEnough {
+		r.Why = answerable(err, s.Lang)
 		return r, nil
 	}
-	outcome, err := feature.Outcome(g, v.plans())
+	if err != nil {
+		return r, err
+	}
+	counted := g
+	if g.Column == "" {
+		counted.Within = cuts.Within
+	}
+	outcome, err := feature.Outcome(counted, v.plans())
 	if err != nil {
 		return r, err
 	}
@@ -159,10 +176,31 @@ func (s *Shop) readyGoal(ctx context.Context, v *view, g plan.Goal, ask kequn.Cu
 	if r.Of > 0 {
 		r.Why += s.Lang.Pick(fmt.Sprintf("；适用人群规则从 %d 位中选出 %d 位", r.Of, r.Eligible), fmt.Sprintf("; the population's rule leaves %d of %d", r.Eligible, r.Of))
 	}
-	if cuts.SameTime {
+	for _, n := range notes {
+		r.Why += s.Lang.Pick("；", "; ") + n
+	}
+	if cuts.SameTime && g.Column == "" {
 		r.Why += s.Lang.Pick("；历史只够一个截止时刻，只能在其他客户上评判", "; history has room for one cutoff only, so models are judged on other customers, not on later time")
 	}
 	return r, nil
+}
+
+// readyCutoffs are where a goal would be learnt and judged: within a shorter time than its horizon where history does not hold that, as notes then say.
+func (s *Shop) readyCutoffs(ctx context.Context, v *view, first kequn.Instant, g plan.Goal, ask kequn.Cutoff) (Cutoffs, []string, error) {
+	cuts, notes, err := s.cutoffsOf(ctx, v, g, ask)
+	if kequn.KindOf(err) != kequn.KindNotEnough || !isValue(g) {
+		return cuts, notes, err
+	}
+	c, ok := s.cutoffsOfValue(first, ask, g, v)
+	if !ok {
+		return cuts, notes, err
+	}
+	n := c.window[c.judge]
+	cuts = Cutoffs{Learn: c.learn, Judge: c.judge, Ask: ask, Within: kequn.Days(n), Rounds: []CutoffRound{{Judge: len(c.learn)}}}
+	for i := range c.learn {
+		cuts.Rounds[0].Learn = append(cuts.Rounds[0].Learn, i)
+	}
+	return cuts, []string{fmt.Sprintf(s.Lang.Pick("历史只有 %d 天：在 %d 天内评判，再推算到 %s", "history is %d days: judged within %d days and drawn out to %s"), daysBetween(first, ask), n, spanWords(g.Within, s.Lang))}, nil
 }
 
 // contactsFor returns how many contacts, half of them control, show an effect of the given size at a base rate with 80 %

@@ -58,19 +58,18 @@ func daysUntil(first kequn.Instant, ask kequn.Cutoff, g plan.Goal, v *view, hold
 
 // historyOpens tells what more history would open for a goal: an answer at all, judging on later time, learning from several
 // moments.
-func (s *Shop) historyOpens(v *view, g plan.Goal, ask kequn.Cutoff) []ReadyOpen {
+func (s *Shop) historyOpens(v *view, first kequn.Instant, g plan.Goal, ask kequn.Cutoff) []ReadyOpen {
 	if g.Within.IsZero() {
 		return nil
 	}
-	first, _ := v.span()
 	has := int64((ask - first) / kequn.Instant(microsPerDay))
 	var out []ReadyOpen
 	for _, x := range []struct {
 		zh, en string
 		holds  func(c Cutoffs, ok bool) bool
 	}{
-		{"可以作答", "an answer", func(c Cutoffs, ok bool) bool { return ok }},
-		{"可用更晚的时间评判", "judged on later time", func(c Cutoffs, ok bool) bool { return ok && !c.SameTime }},
+		{"可以作答", "an answer", func(c Cutoffs, ok bool) bool { return ok || s.shortened(first, c.Ask, g, v) }},
+		{"可按完整的效果期学习，并用更晚的时间评判", "learnt within the whole horizon and judged on later time", func(c Cutoffs, ok bool) bool { return ok && !c.SameTime }},
 		{"从多个时刻学习", "learnt from several moments", func(c Cutoffs, ok bool) bool { return ok && len(c.Learn) >= maxLearn }},
 	} {
 		if d := daysUntil(first, ask, g, v, x.holds); d > 0 {
@@ -79,6 +78,18 @@ func (s *Shop) historyOpens(v *view, g plan.Goal, ask kequn.Cutoff) []ReadyOpen 
 		}
 	}
 	return out
+}
+
+// shortened tells whether a goal can be learnt within a shorter time than its horizon.
+func (s *Shop) shortened(first kequn.Instant, ask kequn.Cutoff, g plan.Goal, v *view) bool {
+	ok := false
+	switch {
+	case isValue(g):
+		_, ok = s.cutoffsOfValue(first, ask, g, v)
+	case g.Event != "":
+		_, ok = Shorter(first, ask, g.Gap, g.Within, v.zone)
+	}
+	return ok
 }
 
 const microsPerDay = 24 * 3600 * 1_000_000
@@ -188,8 +199,7 @@ func (s *Shop) populationEffect(ctx context.Context, v *view, g plan.Goal, who *
 }
 
 // horizonOpens tells from when on the usual long horizons can be asked about.
-func (s *Shop) horizonOpens(v *view, ask kequn.Cutoff) []ReadyOpen {
-	first, _ := v.span()
+func (s *Shop) horizonOpens(v *view, first kequn.Instant, ask kequn.Cutoff) []ReadyOpen {
 	has := int64((ask - first) / kequn.Instant(microsPerDay))
 	name := ""
 	for _, d := range v.datasets {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"kequn"
 	"kequn/internal/engine"
@@ -55,6 +56,15 @@ type valueCutoffs struct {
 	window       map[kequn.Cutoff]int // days, of all but ask
 }
 
+// maxValueStretch is how many times as long as what is judged the horizon of a count or an amount may be: what lies farther ahead is a guess.
+const maxValueStretch = 3
+
+// valueFrom returns when there is history enough to learn a count or an amount within a shorter time than its horizon.
+func valueFrom(first kequn.Instant, g plan.Goal, zone *time.Location) kequn.Instant {
+	days := max(4*leastWindow, 2*int(math.Ceil(g.Within.Duration().Hours()/24/maxValueStretch)))
+	return kequn.Days(days).After(g.Gap.After(first, zone), zone)
+}
+
 // isValue tells whether a goal is learnt as a count or an amount within some days.
 func isValue(g plan.Goal) bool {
 	return (g.Count != "" || g.Sum != "") && g.Within.Duration() >= leastWindow*kequn.Day
@@ -85,7 +95,7 @@ func (s *Shop) cutoffsOfValue(first kequn.Instant, ask kequn.Cutoff, g plan.Goal
 	}
 	c.judge = judge[0]
 	c.learn, window = back(c.judge, learnAt...)
-	if len(c.learn) == 0 || window < leastWindow {
+	if len(c.learn) == 0 || window < leastWindow || horizon > maxValueStretch*float64(c.window[c.judge]) {
 		return c, false
 	}
 	n := c.window[c.judge]
@@ -96,7 +106,10 @@ func (s *Shop) cutoffsOfValue(first kequn.Instant, ask kequn.Cutoff, g plan.Goal
 
 // prepareValue makes the panels of a count or an amount as known at ask. It returns nil where the history is too short, or nobody repeats.
 func (s *Shop) prepareValue(ctx context.Context, v *view, g plan.Goal, ask kequn.Cutoff) (*study, error) {
-	first, _ := v.span()
+	first, err := v.begins(ctx, ask)
+	if err != nil || first == kequn.NoTime {
+		return nil, err
+	}
 	reads, ok, err := feature.Lifetime(g, v.plans())
 	if err != nil || !ok {
 		return nil, err
@@ -104,6 +117,11 @@ func (s *Shop) prepareValue(ctx context.Context, v *view, g plan.Goal, ask kequn
 	c, ok := s.cutoffsOfValue(first, ask, g, v)
 	if !ok {
 		return nil, nil
+	}
+	judged := g
+	judged.Within = kequn.Days(c.window[c.judge])
+	if err := s.coveredUntil(v, judged, ask); err != nil {
+		return nil, err
 	}
 	t := &study{lang: s.Lang, goal: g, cuts: Cutoffs{Learn: c.learn, Judge: c.judge, Ask: ask, Within: g.Within, Rounds: []CutoffRound{{Judge: len(c.learn)}}}}
 	for i := range c.learn {

@@ -20,8 +20,9 @@ func TestValueCutoffs(t *testing.T) {
 		{273, 273, 0, true, 137}, // as much history as horizon: half of it judges
 		{900, 90, 0, true, 90},
 		{400, 90, 14, true, 90},
-		{30, 180, 0, true, 15},
-		{14, 30, 0, true, 7},
+		{121, 180, 0, true, 61},
+		{30, 180, 0, false, 0}, // six times as long as what could be judged
+		{14, 20, 0, true, 7},
 		{5, 30, 0, false, 0},
 		{40, 30, 39, false, 0},
 	} {

@@ -262,7 +262,10 @@ func (s *Shop) whenGoal(ctx context.Context, v *view, g plan.Goal, ask kequn.Cut
 	if err != nil {
 		return nil, nil, err
 	}
-	first, _ := v.span()
+	first, err := v.beginning(ctx, g, ask)
+	if err != nil {
+		return nil, nil, err
+	}
 	horizon := g.Within.Duration().Hours() / 24
 	cuts, learn, err := s.whenTime(v, g, first, ask)
 	if err != nil {
