@@ -25,6 +25,12 @@ func (s *Shop) rungs(models string) ([]model.Named, error) {
 		if name == ladder.AutoName || name == "simple" {
 			continue
 		}
+		if name == sequenceRung { // trees that see the embeddings beside the features
+			if i := slices.IndexFunc(s.Learners, func(n model.Named) bool { return n.Name == "gbdt" }); i >= 0 {
+				out = append(out, model.Named{Name: name, Learner: s.Learners[i].Learner})
+			}
+			continue
+		}
 		i := slices.IndexFunc(s.Learners, func(n model.Named) bool { return n.Name == name })
 		if i < 0 {
 			known := make([]string, len(s.Learners))
@@ -62,8 +68,12 @@ func (s *Shop) learn(ctx context.Context, t *study, models, prefer string) (*lea
 	if err != nil {
 		return nil, err
 	}
+	var asked []string
+	if behaviourOf(t.defs) != "" {
+		rungs, asked = withSequence(rungs), []string{sequenceRung}
+	}
 	r, err := ladder.Run(ctx, ladder.Input{X: t.panel.X, Y: t.y, Rungs: rungs, Rounds: t.rounds, Group: t.group}, ladder.Options{
-		Seed: s.Seed, Threads: s.Threads, Memory: s.Memory, Effort: goalEffort,
+		Seed: s.Seed, Threads: s.Threads, Memory: s.Memory, Effort: goalEffort, Asked: asked,
 		Progress: func(done, of float64, doing string) {
 			s.Progress(s.Lang.Pick("模型 ", "models of ")+t.goal.Name, int64(1000*done/math.Max(of, 1e-9)), 1000)
 		},
@@ -112,6 +122,16 @@ func (s *Shop) learnGoal(ctx context.Context, v *view, g plan.Goal, ask kequn.Cu
 			return nil, nil, err
 		}
 	}
+	if t.value == nil && asksFor(f.Models, sequenceRung) {
+		if err := s.attachBehaviour(ctx, v, t); err != nil {
+			return nil, nil, err
+		}
+	}
 	l, err := s.learn(ctx, t, f.Models, f.Prefer)
 	return l, leaks, err
+}
+
+// asksFor tells whether --models names a rung.
+func asksFor(models, name string) bool {
+	return slices.ContainsFunc(strings.Split(models, ","), func(m string) bool { return strings.TrimSpace(m) == name })
 }

@@ -38,6 +38,8 @@ type Prediction struct {
 	WhyEN     string          `json:"-"`
 	Leaks     []Leak          `json:"leaks"`
 	Features  int             `json:"features"`
+	Offered   int             `json:"features_offered,omitempty"` // before those that add nothing were left out
+	Dropped   []Unlearnt      `json:"dropped,omitempty"`          // which, and why
 	Scored    int             `json:"scored"`
 	Out       string          `json:"out,omitempty"`
 	Actual    *Backtest       `json:"backtest,omitempty"`
@@ -115,6 +117,9 @@ func (s *Shop) describe(v *view, l *learned) *Prediction {
 		if i := slices.IndexFunc(t.defs, func(f query.Feature) bool { return f.Name == c.Name }); i >= 0 {
 			p.Terms = append(p.Terms, Term{c.Name, t.defs[i].TextZH, t.defs[i].TextEN})
 		}
+	}
+	if p.Dropped = unlearnt(t.selection, s.Lang); p.Dropped != nil {
+		p.Offered = len(t.selection.Kept) + len(p.Dropped)
 	}
 	p.DataHash = v.fingerprint()
 	return p
@@ -210,6 +215,9 @@ func (s *Shop) keepGoal(ctx context.Context, v *view, l *learned, p *Prediction,
 		return err
 	}
 	if _, err := tx.PutBlob("models", p.Name, b.Bytes()); err != nil {
+		return err
+	}
+	if err := s.keepBehaviour(tx, l.study.defs); err != nil {
 		return err
 	}
 	if err := putDoc(tx, "goal."+p.Name, goalDoc{Prediction: p, Goal: p.Goal, WhyZH: p.WhyZH, WhyEN: p.WhyEN, Ask: l.study.cuts.Ask, Definitions: l.study.defs, Plausible: plausibleOf(l.study.panel.X, l.study.defs)}); err != nil {

@@ -29,8 +29,12 @@ func (s *Shop) score(ctx context.Context, v *view, l *learned, actual bool) (*sc
 	if actual {
 		r.Outcomes = []engine.Outcome{{Name: t.goal.Name, Node: t.outcome}}
 	}
+	data, err := s.reading(v, t.defs, t.cuts.Ask)
+	if err != nil {
+		return nil, err
+	}
 	out := &scores{}
-	err := s.Engine.Stream(ctx, v.data, r, func(p *engine.Panel) error {
+	err = s.Engine.Stream(ctx, data, r, func(p *engine.Panel) error {
 		f, err := l.choice.Predict(p.X)
 		if err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 	"kequn"
 	"kequn/internal/engine"
 	"kequn/internal/model"
+	"kequn/internal/model/sequence"
 	"kequn/internal/plan"
 	"kequn/internal/store"
 	"kequn/internal/vault"
@@ -72,6 +73,8 @@ type Shop struct {
 
 	ws   *store.Workspace
 	text []byte // the plan as it stands in the file
+
+	behaviours map[string]*sequence.Model // models of behaviour by the name of their dataset
 
 	fresh     bool // the workspace was made by this call
 	newFolder bool // and so was its folder

@@ -202,3 +202,10 @@ func (s *Shop) who(v *view, text string, features []query.Feature) (*query.Node,
 	}
 	return rule.Compile(text, s.catalogue(v, features))
 }
+
+// over returns the view with other data.
+func (v *view) over(data engine.Data) *view {
+	w := *v
+	w.data = data
+	return &w
+}

@@ -158,7 +158,11 @@ func (s *Shop) whyGoal(ctx context.Context, v *view, name, customer string) (*ex
 	for i, f := range doc.Definitions {
 		nodes[i] = f.Node
 	}
-	values, err := s.valuesOf(ctx, v, customer, doc.Ask, nodes)
+	data, err := s.reading(v, doc.Definitions, doc.Ask)
+	if err != nil {
+		return nil, err
+	}
+	values, err := s.valuesOf(ctx, v.over(data), customer, doc.Ask, nodes)
 	if err != nil {
 		return nil, err
 	}

@@ -42,6 +42,7 @@ var traits = []trait{
 	{name: BaseName, cell: 0.001, simple: true},
 	{name: "linear", once: 0.02, cell: 0.35, bytes: 16, class: true, simple: true},
 	{name: "gbdt", once: 0.06, cell: 0.4, bytes: 6, class: true, boost: true},
+	{name: "sequence", once: 0.06, cell: 0.4, bytes: 6, class: true, boost: true}, // the same trees over embeddings too
 	{name: "gbdt-symmetric", once: 0.55, cell: 3.8, bytes: 6, class: true, boost: true},
 	{name: "additive", once: 0.1, cell: 4.3, bytes: 8, class: true},
 	{name: "gbdt-careful", once: 0.25, cell: 3.1, bytes: 6, class: true, boost: true},

@@ -46,11 +46,14 @@ func (m *Model) NParams() int { return nParams(m.net.params()) }
 // Width returns how many numbers an embedding has.
 func (m *Model) Width() int { return 2 * m.Options.Shape.Dim }
 
+// NamePrefix begins the names of an embedding's numbers.
+const NamePrefix = "behaviour_"
+
 // Names returns the names of an embedding's numbers.
 func (m *Model) Names() []string {
 	out := make([]string, m.Width())
 	for i := range out {
-		out[i] = fmt.Sprintf("behaviour_%03d", i)
+		out[i] = fmt.Sprintf("%s%03d", NamePrefix, i)
 	}
 	return out
 }
