@@ -285,11 +285,10 @@ func (c *chooser) sameTexts(j, k int) bool {
 
 // half is one half of the people.
 type half struct {
-	at     []int // positions in rows
-	gain   []float64
-	noise  float64   // what chance reaches
-	with   []float64 // rank correlation with the outcome, in standard errors
-	people int
+	at    []int // positions in rows
+	gain  []float64
+	noise float64   // what chance reaches
+	with  []float64 // rank correlation with the outcome, in standard errors
 }
 
 // nothing drops what chance does as well.

@@ -101,13 +101,7 @@ func (s *Shop) backtest(ctx context.Context, v *view, g plan.Goal, ask kequn.Cut
 	}
 	p := s.describe(v, l)
 	p.Leaks, p.Scored, p.Actual = leaks, len(sc.score), compareScores(l.study.y.Task, sc)
-	if f.Out != "" {
-		if err := writeScores(f.Out, sc); err != nil {
-			return nil, err
-		}
-		p.Out = f.Out
-	}
-	return p, nil
+	return p, p.write(f.Out, func(path string) error { return writeScores(path, sc) })
 }
 
 func compareScores(task kequn.Task, sc *scores) *Backtest {

@@ -81,19 +81,26 @@ func (s *Shop) learn(ctx context.Context, t *study, models, prefer string) (*lea
 	if err != nil {
 		return nil, err
 	}
-	line := r.Chosen
-	switch prefer {
-	case "", ladder.AutoName:
-	case "simple":
-		line = r.Simple
-	default:
-		return nil, kequn.Errorf(kequn.KindUsage, "--prefer", "%q is neither auto nor simple", prefer)
+	line, err := preferred(r, prefer)
+	if err != nil {
+		return nil, err
 	}
 	choice, err := r.Fit(ctx, line)
 	if err != nil {
 		return nil, err
 	}
 	return &learned{study: t, ladder: r, choice: choice, line: line}, nil
+}
+
+// preferred returns the line of the ladder that --prefer means.
+func preferred(r *ladder.Result, prefer string) (string, error) {
+	switch prefer {
+	case "", ladder.AutoName:
+		return r.Chosen, nil
+	case "simple":
+		return r.Simple, nil
+	}
+	return "", kequn.Errorf(kequn.KindUsage, "--prefer", "%q is neither auto nor simple", prefer)
 }
 
 // studyOf makes the panel of a goal: that of a count or an amount where it is one and the history allows, else the ordinary one.

@@ -547,13 +547,7 @@ func (s *Shop) backtestNext(ctx context.Context, v *view, g plan.Goal, ask kequn
 	if err != nil {
 		return nil, err
 	}
-	if f.Out != "" {
-		if err := writeLists(f.Out, lists); err != nil {
-			return nil, err
-		}
-		p.Out = f.Out
-	}
-	return p, nil
+	return p, p.write(f.Out, func(path string) error { return writeLists(path, lists) })
 }
 
 // nextDoc is what is kept of a "next" goal: what [goalDoc] has, and the lists.
@@ -570,11 +564,8 @@ func (s *Shop) predictNext(ctx context.Context, v *view, g plan.Goal, ask kequn.
 	if err != nil {
 		return nil, err
 	}
-	if f.Out != "" {
-		if err := writeLists(f.Out, lists); err != nil {
-			return nil, err
-		}
-		p.Out = f.Out
+	if err := p.write(f.Out, func(path string) error { return writeLists(path, lists) }); err != nil {
+		return nil, err
 	}
 	tx, err := s.ws.Begin(ctx, "predict "+p.Name)
 	if err != nil {

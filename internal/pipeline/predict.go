@@ -194,11 +194,8 @@ func (s *Shop) predict(ctx context.Context, v *view, g plan.Goal, ask kequn.Cuto
 		return nil, err
 	}
 	p.Scored = len(sc.score)
-	if f.Out != "" {
-		if err := writeScores(f.Out, sc); err != nil {
-			return nil, err
-		}
-		p.Out = f.Out
+	if err := p.write(f.Out, func(path string) error { return writeScores(path, sc) }); err != nil {
+		return nil, err
 	}
 	return p, s.keepGoal(ctx, v, l, p, sc)
 }

@@ -83,6 +83,15 @@ func (l *learned) unseen(sc *scores) error {
 	return nil
 }
 
+// write writes what the prediction says of customers to a file, if one is asked for.
+func (p *Prediction) write(path string, write func(path string) error) error {
+	if path == "" {
+		return nil
+	}
+	p.Out = path
+	return write(path)
+}
+
 // writeScores writes customer,score(,actual)(,median) sorted by customer; the file appears whole or not at all.
 func writeScores(path string, sc *scores) error {
 	order := make([]int, len(sc.customer))

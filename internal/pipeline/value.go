@@ -527,13 +527,9 @@ func (s *Shop) learnValue(ctx context.Context, t *study, models, prefer string) 
 	if err != nil {
 		return nil, err
 	}
-	line := r.Chosen
-	switch prefer {
-	case "", ladder.AutoName:
-	case "simple":
-		line = r.Simple
-	default:
-		return nil, kequn.Errorf(kequn.KindUsage, "--prefer", "%q is neither auto nor simple", prefer)
+	line, err := preferred(r, prefer)
+	if err != nil {
+		return nil, err
 	}
 	choice, err := r.FitOn(ctx, line, ladder.Input{X: n.laterX, Y: model.Outcome{Task: kequn.Regression, Y: n.laterY}, Rungs: late})
 	if err != nil {

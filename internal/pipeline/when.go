@@ -549,13 +549,7 @@ func (s *Shop) backtestWhen(ctx context.Context, v *view, g plan.Goal, ask kequn
 	if err != nil {
 		return nil, err
 	}
-	if f.Out != "" {
-		if err := writeTimes(f.Out, t); err != nil {
-			return nil, err
-		}
-		p.Out = f.Out
-	}
-	return p, nil
+	return p, p.write(f.Out, func(path string) error { return writeTimes(path, t) })
 }
 
 // whenDoc is what is kept of each customer of a "when" goal; −1 is beyond the horizon.
@@ -572,11 +566,8 @@ func (s *Shop) predictWhen(ctx context.Context, v *view, g plan.Goal, ask kequn.
 	if err != nil {
 		return nil, err
 	}
-	if f.Out != "" {
-		if err := writeTimes(f.Out, t); err != nil {
-			return nil, err
-		}
-		p.Out = f.Out
+	if err := p.write(f.Out, func(path string) error { return writeTimes(path, t) }); err != nil {
+		return nil, err
 	}
 	tx, err := s.ws.Begin(ctx, "predict "+p.Name)
 	if err != nil {

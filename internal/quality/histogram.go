@@ -136,23 +136,3 @@ func (h *numbers) distance(o *numbers) float64 {
 	}
 	return most
 }
-
-// deciles returns how many numbers of each side lie between the deciles of the first.
-func (h *numbers) deciles(o *numbers) (before, after []float64) {
-	const n = 10
-	var seenBefore int64
-	a, b := 0.0, 0.0
-	next := 1
-	for i := range h.bins {
-		a, b = a+float64(h.bins[i]), b+float64(o.bins[i])
-		seenBefore += h.bins[i]
-		if next < n && float64(seenBefore) >= float64(next)/n*float64(h.n) {
-			before, after = append(before, a), append(after, b)
-			a, b = 0, 0
-			for next < n && float64(seenBefore) >= float64(next)/n*float64(h.n) {
-				next++
-			}
-		}
-	}
-	return append(before, a), append(after, b)
-}

@@ -151,7 +151,7 @@ var unitJump = &kind{name: "unit_jump", family: "money", weight: 3, value: true,
 		if !isNumber(c) || idLike(c.def.Name) || c.def.Role == kequn.ColQuantity || c.def.Role == kequn.ColID || c.def.Role == kequn.ColOrder {
 			return nil
 		}
-		if compared(t, c) && t.set.byLoad || c.monthly != nil && len(c.monthly) > 2 {
+		if compared(t, c) && t.set.byLoad || len(c.monthly) > 2 {
 			r := ruleOf("unit_jump", t.set.Name, c.def.Name)
 			if x, byLoad := unitFactor(t, c); byLoad && x >= 8 && (c.def.Role == kequn.ColAmount || c.def.Role == kequn.ColPrice) {
 				r.Level = Stop

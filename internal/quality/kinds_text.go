@@ -59,17 +59,6 @@ func isFree(c *columnTally) bool {
 	return c.kind.InCode() && c.def.Role != kequn.ColCustomer && c.def.Role != kequn.ColID && c.def.Role != kequn.ColOrder && c.def.Role != kequn.ColKey
 }
 
-func withRole(roles ...kequn.ColumnRole) func(c *columnTally) bool {
-	return func(c *columnTally) bool {
-		for _, r := range roles {
-			if c.def.Role == r {
-				return true
-			}
-		}
-		return false
-	}
-}
-
 var textKinds = []*kind{
 	lacking(&kind{name: "number_text", family: "type", weight: 2, zh: "不是数字，而该列几乎都是数字", en: "is no number, in a column of numbers"}, numeric, .97, func(c *columnTally) bool {
 		return isFree(c) && c.def.Role != kequn.ColItem && !idLike(c.def.Name)

@@ -123,10 +123,7 @@ func cleanShop(loads int) *testShop {
 	return s
 }
 
-// last returns a row of the newest load (or of the last days).
-func (t *testSet) newest(i int) row { return t.rows[len(t.rows)-1-i] }
-
-// copyOf returns a copy of a row with some values changed.
+// with returns a copy of a row with some values changed.
 func (r row) with(changes row) row {
 	out := row{}
 	for k, v := range r {

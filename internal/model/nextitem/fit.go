@@ -190,9 +190,8 @@ func (f *Fit) contexts(h *History, l *Lesson) []*stats {
 
 // sample is the candidates of one query that a ranker learns from.
 type sample struct {
-	fact   []float32
-	y, w   []float64
-	misses int
+	fact []float32
+	y, w []float64
 }
 
 // teach fits the ranker.

@@ -110,7 +110,6 @@ type trainer struct {
 	b        batch
 	targets  [][]int32 // per guess
 	group    []int32
-	blank    []bool
 	grads    []float32
 	pooled   []float32
 	dPooled  []float32

@@ -108,10 +108,10 @@ type tuner struct {
 	bestStep     int
 	kept         []byte
 
-	b                        batch
-	who                      []int32
-	pooled, dPooled, dHidden []float32
-	grad                     []float32
+	b               batch
+	who             []int32
+	pooled, dHidden []float32
+	grad            []float32
 }
 
 func (t *tuner) begin() error {
