@@ -104,6 +104,9 @@ func (a *app) printPreview(w io.Writer, p *audience.Preview) {
 		t.row(cmp.Or(s.Words, s.Step), count(s.Left))
 	}
 	t.print(w)
+	for _, n := range p.Notes {
+		fmt.Fprintln(w, a.say("注意：", "note: ")+n)
+	}
 }
 
 func (a *app) printOverlap(w io.Writer, o *audience.Overlap) {

@@ -50,6 +50,8 @@ type Preview struct {
 	Of        int    `json:"of"`
 	Waterfall []Step `json:"waterfall"`
 	SQL       string `json:"sql"`
+
+	Notes []string `json:"notes,omitempty"` // for people, in their language, by who asks
 }
 
 // Step is one condition of a rule that all must meet, and how many have met it and all before it.

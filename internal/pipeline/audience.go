@@ -29,24 +29,33 @@ type AudienceSize struct {
 
 // asking opens what audiences are asked of.
 func (s *Shop) asking(ctx context.Context, cutoff string) (audience.Source, error) {
+	_, src, err := s.viewed(ctx, cutoff)
+	return src, err
+}
+
+func (s *Shop) viewed(ctx context.Context, cutoff string) (*view, audience.Source, error) {
 	v, err := s.look()
 	if err != nil {
-		return audience.Source{}, err
+		return nil, audience.Source{}, err
 	}
 	t, err := v.cutoff(cutoff)
 	if err != nil {
-		return audience.Source{}, err
+		return nil, audience.Source{}, err
 	}
-	return s.rules(ctx, v, t)
+	src, err := s.rules(ctx, v, t)
+	return v, src, err
 }
 
 // PreviewAudience counts a rule: exactly as many as MembersOfRule returns.
 func (s *Shop) PreviewAudience(ctx context.Context, text, cutoff string) (*audience.Preview, error) {
-	src, err := s.asking(ctx, cutoff)
+	v, src, err := s.viewed(ctx, cutoff)
 	if err != nil {
 		return nil, err
 	}
 	p, err := src.Preview(ctx, s.ruleOf(text), s.Lang)
+	if p != nil {
+		p.Notes = v.lateIn(p.Rule, src.Cutoff)
+	}
 	return p, s.noAudience(err, text)
 }
 

@@ -218,7 +218,12 @@ func (s *Shop) wanted(ctx context.Context, v *view, earliest kequn.Cutoff, only 
 // allDefinitions returns the automatic features, sensitive ones included, found in what was known before a cutoff, and the plan's
 // own after them.
 func (s *Shop) allDefinitions(ctx context.Context, v *view, earliest kequn.Cutoff) ([]query.Feature, error) {
-	automatic, err := s.automatic(ctx, v, earliest)
+	return s.definitionsAt(ctx, v, earliest, feature.TakeProfile)
+}
+
+// definitionsAt is allDefinitions with attributes as [feature.TakeProfile] or [feature.TakeProfileAnyTime] see them.
+func (s *Shop) definitionsAt(ctx context.Context, v *view, earliest kequn.Cutoff, take takeProfile) ([]query.Feature, error) {
+	automatic, err := s.automatic(ctx, v, earliest, take)
 	if err != nil || len(s.Plan.Features) == 0 {
 		return automatic, err
 	}
@@ -230,7 +235,7 @@ func (s *Shop) allDefinitions(ctx context.Context, v *view, earliest kequn.Cutof
 		if other != nil || today <= earliest {
 			return nil, err
 		}
-		known, other := s.automatic(ctx, v, today)
+		known, other := s.automatic(ctx, v, today, take)
 		if other != nil {
 			return nil, err
 		}
@@ -244,9 +249,12 @@ func (s *Shop) allDefinitions(ctx context.Context, v *view, earliest kequn.Cutof
 	return append(automatic, own...), nil
 }
 
+// takeProfile describes data as known before a cutoff.
+type takeProfile func(ctx context.Context, data engine.Data, before kequn.Cutoff, threads int) (*feature.Profile, error)
+
 // automatic returns the automatic features found in what was known before a cutoff.
-func (s *Shop) automatic(ctx context.Context, v *view, earliest kequn.Cutoff) ([]query.Feature, error) {
-	p, err := feature.TakeProfile(ctx, v.data, earliest, s.Threads)
+func (s *Shop) automatic(ctx context.Context, v *view, earliest kequn.Cutoff, take takeProfile) ([]query.Feature, error) {
+	p, err := take(ctx, v.data, earliest, s.Threads)
 	if err != nil {
 		return nil, err
 	}

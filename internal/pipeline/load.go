@@ -237,7 +237,7 @@ func (s *Shop) jobs(f LoadFlags) ([]*job, error) {
 			continue
 		}
 		if err := s.define(j, f, defs); err != nil {
-			return jobs, err
+			return jobs, s.amongOthers(j, len(files), err)
 		}
 		if i := slices.IndexFunc(defs, func(d plan.Dataset) bool { return d.Name == j.def.Name }); i >= 0 {
 			defs[i] = j.def
@@ -409,6 +409,22 @@ func (s *Shop) define(j *job, f LoadFlags, defs []plan.Dataset) error {
 		j.notes[c.Name] = c.Evidence
 	}
 	return nil
+}
+
+// amongOthers adds to a refusal of one of several files that none was loaded, and what to do with it by itself: the flags of a load hold for all of its files.
+func (s *Shop) amongOthers(j *job, files int, err error) error {
+	var e *kequn.Error
+	if files < 2 || j.proposal == nil || !errors.As(err, &e) || e.Kind != kequn.KindInput {
+		return err
+	}
+	hint := fmt.Sprintf(s.Lang.Pick("%d 个文件都没有载入。请把这个文件移出文件夹（或不列出它）再载入其余的", "none of the %d files was loaded. Move this one out of the folder, or leave it out, to load the others"), files)
+	if key := j.proposal.LookupKey(); key != "" {
+		hint += fmt.Sprintf(s.Lang.Pick("；它若不是关于客户的，可单独载入：kequn load %[1]s --as lookup --key %[2]s（%[2]s 的值各不相同）", "; if it is not about customers, load it by itself: kequn load %[1]s --as lookup --key %[2]s (all values of %[2]s differ)"), j.path, key)
+	}
+	if e.Hint != "" {
+		hint += s.Lang.Pick("。", ". ") + e.Hint
+	}
+	return e.WithHint("%s", hint)
 }
 
 // unread names columns of a file that the plan's dataset does not have: they are not read, and that must not pass in silence.

@@ -6,11 +6,14 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
 	"kequn"
 	"kequn/internal/audience"
 	"kequn/internal/engine"
+	"kequn/internal/feature"
 	"kequn/internal/plan"
 	"kequn/internal/query"
 	"kequn/internal/rule"
@@ -182,9 +185,13 @@ func (s *Shop) catalogue(v *view, features []query.Feature) rule.Catalogue {
 	return c
 }
 
-// rules returns the source of audiences at a cutoff.
+// rules returns the source of audiences at a cutoff. At the end of the data attributes count as they are today; at an earlier cutoff as they were known then.
 func (s *Shop) rules(ctx context.Context, v *view, cutoff kequn.Cutoff) (audience.Source, error) {
-	defs, err := s.allDefinitions(ctx, v, cutoff)
+	take, today := feature.TakeProfile, v.today(cutoff)
+	if today {
+		take = feature.TakeProfileAnyTime
+	}
+	defs, err := s.definitionsAt(ctx, v, cutoff, take)
 	if err != nil {
 		return audience.Source{}, err
 	}
@@ -192,7 +199,40 @@ func (s *Shop) rules(ctx context.Context, v *view, cutoff kequn.Cutoff) (audienc
 	if err != nil {
 		return audience.Source{}, err
 	}
-	return audience.Source{Engine: s.Engine, Data: data, Catalogue: s.catalogue(v, defs), Cutoff: cutoff, Zone: v.zone, AnyTime: true, Threads: s.Threads}, nil
+	return audience.Source{Engine: s.Engine, Data: data, Catalogue: s.catalogue(v, defs), Cutoff: cutoff, Zone: v.zone, AnyTime: today, Threads: s.Threads}, nil
+}
+
+// today tells whether a cutoff is not before the default one.
+func (v *view) today(cutoff kequn.Cutoff) bool {
+	_, last := v.span()
+	return cutoff >= kequn.DefaultCutoff(last, v.zone)
+}
+
+// lateIn notes attributes in a rule that were not known yet at an earlier cutoff, and are missing there.
+func (v *view) lateIn(text string, cutoff kequn.Cutoff) []string {
+	if v.today(cutoff) {
+		return nil
+	}
+	var out []string
+	for i := range v.datasets {
+		d := &v.datasets[i]
+		if d.Role != kequn.Customers || d.Late || d.Versioned || d.LoadedAt == kequn.NoTime || d.LoadedAt < cutoff {
+			continue
+		}
+		var names []string
+		for _, c := range d.Columns {
+			word := regexp.MustCompile(`(^|[^\p{L}\p{N}_])` + regexp.QuoteMeta(c.Name) + `($|[^\p{L}\p{N}_])`)
+			if c.Role != kequn.ColCustomer && c.Role != kequn.ColIgnore && !c.Fixed && word.MatchString(text) {
+				names = append(names, c.Name)
+			}
+		}
+		if names != nil {
+			out = append(out, fmt.Sprintf(v.lang.Pick("%[1]s 的 %[2]s 是 %[3]s 才加载的，在截止 %[4]s 时还不知道，按缺失处理。从不改变的可在 kequn.yaml 中标记 fixed: true；若当时已知，可用 --loaded-at 或 --known-at 说明",
+				"%[2]s of %[1]s is known since it was loaded on %[3]s and missing at the cutoff %[4]s. Mark what never changes fixed: true in kequn.yaml; if it was known earlier, say so with --loaded-at or --known-at"),
+				d.Name, strings.Join(names, ", "), day(d.LoadedAt, v), day(cutoff, v)))
+		}
+	}
+	return out
 }
 
 // who compiles a rule of an eligible population; "" is nil, the default population.

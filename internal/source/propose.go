@@ -33,7 +33,11 @@ type Proposal struct {
 	path    string
 	columns []string
 	header  bool
+	key     string
 }
+
+// LookupKey is the first column whose values are all there and all differ, by which a lookup could be told; "" where there is none.
+func (p *Proposal) LookupKey() string { return p.key }
 
 // Problem returns why the dataset cannot be loaded as proposed, or nil.
 func (p *Proposal) Problem() error {
@@ -104,6 +108,12 @@ func (f *File) Propose(o Overrides) (*Proposal, error) {
 	}
 	w.settle(role)
 	out := &Proposal{Role: role, Evidence: why, path: f.Path, columns: f.Columns, header: f.Dialect.Header || f.Format != CSV && f.Format != Excel}
+	for i, p := range w.p {
+		if p.rows > 1 && p.distinct == p.rows && p.filled == p.rows {
+			out.key = w.names[i]
+			break
+		}
+	}
 	for i := range f.Columns {
 		out.Columns = append(out.Columns, w.column(i, role))
 	}
