@@ -148,6 +148,9 @@ func (a *app) printPrediction(w io.Writer, p *pipeline.Prediction) {
 		fmt.Fprintf(w, a.say("未运行（为何见 --json 的 why）：%s\n", "not run (--json says why): %s\n"), strings.Join(left, a.say("、", ", ")))
 	}
 	fmt.Fprintln(w, p.Brief)
+	if line := p.DroppedLine(a.language()); line != "" {
+		fmt.Fprintln(w, line)
+	}
 	for _, l := range p.Leaks {
 		fmt.Fprintf(w, a.say("疑似泄漏 %s：%s", "may be a leak: %s: %s"), l.Column, l.Evidence)
 		if l.Dropped {

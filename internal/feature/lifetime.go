@@ -6,6 +6,9 @@ import (
 	"kequn/internal/table"
 )
 
+// LifetimePrefix begins the names of what lifetime models read.
+const LifetimePrefix = "lifetime_"
+
 // Lifetime returns what lifetime models read of a customer's history: of the rows that a goal of a count or a sum asks about, on how many days there were any, when the
 // first and the last were, how regular the gaps are, and of sums what they added up to. Names are those of package lifetime, which this floor does not know.
 //
@@ -36,7 +39,7 @@ func Lifetime(g plan.Goal, datasets []plan.Dataset) (out []query.Feature, ok boo
 		if column != "" {
 			source = []string{d.Name + "." + column}
 		}
-		out = append(out, query.Feature{Name: "lifetime_" + name, Node: n, Kind: query.Behaviour, Unit: unit, Missing: missing, Sources: source, TextZH: zh, TextEN: en})
+		out = append(out, query.Feature{Name: LifetimePrefix + name, Node: n, Kind: query.Behaviour, Unit: unit, Missing: missing, Sources: source, TextZH: zh, TextEN: en})
 	}
 	add("active_days", query.ActiveDays, "", "days", never0, "至今有记录的天数（"+d.Name+"）", "days with any "+d.Name+" so far")
 	add("first", query.DaysFirst, "", "days", noRows, "距首次的天数（"+d.Name+"）", "days since the first of "+d.Name)

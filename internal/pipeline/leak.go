@@ -113,9 +113,15 @@ func (s *Shop) probe(ctx context.Context, t *study) ([]evaluate.Leak, error) {
 	if late, err = evaluate.WeighLeaks(ctx, p, append(late, moved...)); err != nil {
 		return nil, err
 	}
+	late = slices.DeleteFunc(late, harmless)
 	return append(late, slices.DeleteFunc(all, func(l evaluate.Leak) bool {
 		return x.Column(l.Column) == nil || slices.ContainsFunc(late, func(k evaluate.Leak) bool { return k.Column == l.Column })
 	})...), nil
+}
+
+// harmless tells whether a value of today gives nothing away: a model knows as much without it. Dates after the cutoff are wrong in any case.
+func harmless(l evaluate.Leak) bool {
+	return l.Reason == evaluate.LeakMoved && l.AUCWith != nil && l.AUCWithout != nil && *l.AUCWith <= *l.AUCWithout
 }
 
 // probeID asks whether the customers' ids tell the outcome, at the judging cutoff only: over several, customers are like themselves.

@@ -172,12 +172,14 @@ func (t *study) ofToday(f, figure query.Feature, attribute, then, now *table.Col
 		return sameFigure * math.Max(1, math.Abs(v))
 	}
 	did, today, before := 0, 0, 0
+	var values, figures []float64 // of those who did something
 	for i, v := range attribute.Num {
 		a, b := then.Num[i], now.Num[i]-shift
 		if v != v || b != b || a == a && math.Abs(a-b) <= 2*tolerance(b) {
 			continue // he did nothing since
 		}
 		did++
+		values, figures = append(values, v), append(figures, b)
 		if math.Abs(v-b) <= tolerance(b) {
 			today++
 		}
@@ -188,7 +190,24 @@ func (t *study) ofToday(f, figure query.Feature, attribute, then, now *table.Col
 	if today < todayLeast || float64(today) < todayShare*float64(did) || float64(before) > thenShare*float64(did) {
 		return nil
 	}
+	// A consent that is 1 for nearly everybody equals every figure that is mostly 1: agreement counts beyond that by chance.
+	if lot := agreeByLot(values, figures, tolerance); float64(today)-lot < todayShare*(float64(did)-lot) {
+		return nil
+	}
 	return &evaluate.Leak{Column: f.Name, Reason: evaluate.LeakMoved, Evidence: evaluate.Text{
 		Zh: fmt.Sprintf("它是今天的值，不是当时的：截止时刻之后又有行为的 %d 位客户里，%d 位的这个值已经等于今天的“%s”", did, today, figure.TextZH),
 		En: fmt.Sprintf("it is a value of today, not of then: of %d customers who did something after the cutoff, %d already have what is today's %q", did, today, figure.TextEN)}}
+}
+
+// agreeByLot returns how many figures would equal a value if values were dealt to customers at random: Σ over figures of the share of
+// values within tolerance of it.
+func agreeByLot(values, figures []float64, tolerance func(float64) float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	agree := 0
+	for _, b := range figures {
+		lo, _ := slices.BinarySearch(sorted, b-tolerance(b))
+		hi, _ := slices.BinarySearch(sorted, math.Nextafter(b+tolerance(b), math.Inf(1)))
+		agree += hi - lo
+	}
+	return float64(agree) / float64(max(1, len(sorted)))
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"kequn/internal/explain"
+	"kequn/internal/feature"
 	"kequn/internal/kernel"
 	"kequn/internal/model"
 	"kequn/internal/query"
@@ -109,7 +110,7 @@ func (s *Shop) whyChange(ctx context.Context, v *view, doc goalDoc, m model.Mode
 		return nil, nil
 	}
 	border := kernel.Quantiles(all, bestFifth)[0]
-	c, err := explain.Flip(ctx, m, x, 0, border, explain.FlipOptions{Background: background(doc.Definitions, doc.Plausible), Words: wordsOf(doc.Definitions), Seed: s.Seed})
+	c, err := explain.Flip(ctx, m, x, 0, border, explain.FlipOptions{Background: background(doc.Definitions, doc.Plausible), Fixed: boundTogether(doc.Definitions), Words: wordsOf(doc.Definitions), Seed: s.Seed})
 	if err != nil {
 		return nil, err
 	}
@@ -119,4 +120,16 @@ func (s *Shop) whyChange(ctx context.Context, v *view, doc goalDoc, m model.Mode
 		text = s.Lang.Pick("进入分数最高的五分之一：", "to be among the best scored fifth: ")
 	}
 	return &WhyChange{Enters: enters, Threshold: border, Steps: c.Steps, To: c.To, Text: text + s.Lang.Pick(c.Zh, c.En)}, nil
+}
+
+// boundTogether names the columns that no change can touch alone. Those of the lifetime models are one history in several figures: a
+// first order later than the last one, or more active days than days, are nobody's.
+func boundTogether(defs []query.Feature) []string {
+	var out []string
+	for _, f := range defs {
+		if strings.HasPrefix(f.Name, feature.LifetimePrefix) {
+			out = append(out, f.Name)
+		}
+	}
+	return out
 }
