@@ -323,15 +323,17 @@ func (s *Shop) lifetimes(ctx context.Context, v *view, g plan.Goal, c valueCutof
 	}
 	out := map[kequn.Cutoff]*lifetime.Forecast{}
 	ratio := map[kequn.Cutoff]float64{}
-	for j, cut := range cuts {
+	var near *lifetime.Blend // customers of one cutoff are much like those of the next
+	for j, cut := range slices.Backward(cuts) {
 		k := &all[j]
-		b, err := lifetime.FitBlend(ctx, k.all, nil, lifetime.Options{Threads: s.Threads, NoSpend: !n.money})
+		b, err := lifetime.FitBlend(ctx, k.all, nil, lifetime.Options{Threads: s.Threads, NoSpend: !n.money, Near: near})
 		if kequn.KindOf(err) == kequn.KindNotEnough {
 			continue
 		}
 		if err != nil {
 			return nil, 0, err
 		}
+		near = b
 		q := lifetime.Question{Money: n.money, Gap: n.gap, Horizon: n.horizon, Rows: 1}
 		if cut != c.ask {
 			q.Horizon = float64(c.window[cut])
@@ -440,7 +442,7 @@ func (s *Shop) boosted(n *valueStudy, power float64, set ...any) model.Learner {
 
 // valueRungs returns the rungs for counts and amounts that --models asks for: base is the lifetime model of the cutoff that is to be scored.
 func (s *Shop) valueRungs(n *valueStudy, models string, base *lifetime.Forecast, factor float64) ([]model.Named, error) {
-	learner := value.Learner{Power: n.power,
+	learner := value.Learner{Power: n.power, Fits: &value.Fits{},
 		Correct: func(p float64) model.Learner { return s.boosted(n, p, "trees", 60.0) },
 		Alone:   func(p float64) model.Learner { return s.boosted(n, p, "trees", 200.0) },
 		Whether: func() model.Learner { return s.boosted(n, 0, "trees", 100.0) },

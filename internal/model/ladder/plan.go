@@ -51,7 +51,7 @@ func (t Text) In(l kequn.Lang) string { return l.Pick(t.Zh, t.En) }
 
 // The size of training tables from which on fewer inner parts do.
 const (
-	fewParts = 20_000 // from here on 3 instead of 5
+	fewParts = 20_000 // from here on 3 instead of 5, and one part of them where there is a favourite: it has less to choose
 	onePart  = 30_000 // from here on one part of 3 is held out, once
 )
 
@@ -73,7 +73,7 @@ func makePlan(in Input, o Options) Plan {
 	f := factsOf(in, o)
 	p := Plan{Facts: f, Inner: 5, InnerOf: 5, Budget: o.Budget.Seconds()}
 	switch {
-	case f.Rows >= onePart:
+	case f.Rows >= onePart || f.Rows >= fewParts && o.Favourite != "" && f.Task == kequn.Regression:
 		p.Inner, p.InnerOf = 3, 1
 	case f.Rows >= fewParts:
 		p.Inner, p.InnerOf = 3, 3

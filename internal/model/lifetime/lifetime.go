@@ -21,6 +21,7 @@ package lifetime
 import (
 	"context"
 	"math"
+	"slices"
 
 	"kequn"
 	"kequn/internal/metric"
@@ -45,6 +46,21 @@ type Options struct {
 	Level   float64 // of intervals; 0 means 0.9
 	Threads int     // 0: all processors. The model does not depend on it.
 	NoSpend bool    // orders only
+
+	// Near is a blend of nearly the same customers, at a day not far from this one: the search starts at its parameters alone, where they are held by data.
+	Near *Blend
+}
+
+// near returns the model of the process in Near that is fit to start from, nil where there is none.
+func (o Options) near(p Process) *Model {
+	if o.Near != nil {
+		for _, m := range o.Near.Members {
+			if m.Process == p && m.Settled && !slices.Contains(m.loose, true) {
+				return m
+			}
+		}
+	}
+	return nil
 }
 
 // Parameter is a fitted number with its asymptotic interval.
@@ -132,7 +148,7 @@ func Fit(ctx context.Context, all []Summary, o Options) (*Model, error) {
 		return nil, err
 	}
 	if !o.NoSpend {
-		spend, settled, err := fitSpend(ctx, all, o.Threads)
+		spend, settled, err := fitSpend(ctx, all, o.nearSpend(), o.Threads)
 		if err != nil {
 			return nil, err
 		}
@@ -158,7 +174,7 @@ func (m *Model) choose(ctx context.Context, g *groups, o Options) error {
 	best, price := math.Inf(-1), math.Log(g.customers)/2
 	var warm []float64
 	try := func(p Process, k int, price float64) (float64, error) {
-		opt, err := m.fitProcess(ctx, p, k, g, o.Threads, warm)
+		opt, err := m.fitProcess(ctx, p, k, g, o.Threads, warm, o.near(p))
 		if err != nil {
 			return 0, err
 		}
@@ -224,7 +240,7 @@ func processOf(p Process, k int) process {
 // firstLook is of how many different summaries the starts are tried on a part.
 const firstLook = 4000
 
-func (m *Model) fitProcess(ctx context.Context, p Process, k int, g *groups, threads int, warm []float64) (optimum, error) {
+func (m *Model) fitProcess(ctx context.Context, p Process, k int, g *groups, threads int, warm []float64, near *Model) (optimum, error) {
 	proc := processOf(p, k)
 	time := 0.0
 	for i, t := range g.age {
@@ -234,6 +250,17 @@ func (m *Model) fitProcess(ctx context.Context, p Process, k int, g *groups, thr
 	if p == MBGCNBD && warm != nil { // regular gaps need k times the ticks
 		starts = [][]float64{{warm[0], warm[1] * float64(k-1) / float64(k), warm[2], warm[3]}}
 	}
+	whole := len(starts) > 1
+	if near != nil && warm == nil {
+		start := slices.Clone(near.theta)
+		start[1] /= g.scale
+		if p == ParetoNBD {
+			start[3] /= g.scale
+		} else {
+			start[1] *= float64(near.K) / float64(k)
+		}
+		starts = [][]float64{start}
+	}
 	quick := g
 	if len(g.x) >= 2*firstLook {
 		quick = g.thin(len(g.x) / firstLook)
@@ -241,7 +268,7 @@ func (m *Model) fitProcess(ctx context.Context, p Process, k int, g *groups, thr
 	at := func(g *groups) objective {
 		return func(theta []float64) (float64, []float64) { return proc.likelihood(theta, g, threads) }
 	}
-	return maximise(ctx, starts, at(quick), at(g), quick.customers, g.customers)
+	return maximise(ctx, starts, at(quick), at(g), whole, quick.customers, g.customers)
 }
 
 // The names of the parameters, as in the literature.

@@ -32,7 +32,7 @@ type optimum struct {
 
 // maximise climbs from each start on the quick objective, and from the best of them on the full one; then Newton's method settles the last digits.
 // The climb is L-BFGS on z with log θ = reach·tanh(z/reach): there is no penalty that would pull θ, it cannot leave the numbers, that is all.
-func maximise(ctx context.Context, starts [][]float64, quick, full objective, partial, scale float64) (optimum, error) {
+func maximise(ctx context.Context, starts [][]float64, quick, full objective, curved bool, partial, scale float64) (optimum, error) {
 	var best []float64
 	bestValue := math.Inf(-1)
 	settled := false
@@ -49,9 +49,9 @@ func maximise(ctx context.Context, starts [][]float64, quick, full objective, pa
 			best, bestValue = at, value
 		}
 	}
-	// The curvature of the part is nearly that of the whole, per customer: with it as metric the climb on the whole takes few steps.
+	// Where curved is set: the curvature of the part is nearly that of the whole, per customer: with it as metric the climb on the whole takes few steps.
 	part := optimum{logs: best, customers: partial}
-	if len(starts) > 1 {
+	if curved {
 		part.curvature(quick)
 	}
 	var err error

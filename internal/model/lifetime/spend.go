@@ -26,12 +26,26 @@ type spendModel struct {
 	correlation float64 // of orders and mean spend
 }
 
+// nearSpend returns the spend model of Near that is fit to start from, nil where there is none.
+func (o Options) nearSpend() *spendModel {
+	if o.Near != nil {
+		for _, m := range o.Near.Members {
+			if s := m.spend; s != nil && s.p > 0 && m.Settled && !slices.Contains(s.loose, true) {
+				return s
+			}
+		}
+	}
+	return nil
+}
+
 // fitSpend finds p, q, v that maximise, over customers with repeats and a positive spend,
 //
 //	Σ log Γ(px+q) − log Γ(px) − log Γ(q) + q·log v + px·log x + (px−1)·log m − (px+q)·log(xm+v)
 //
 // It returns nil where nobody's spend is known.
-func fitSpend(ctx context.Context, all []Summary, threads int) (*spendModel, bool, error) {
+//
+// The search starts at near, unless that is nil.
+func fitSpend(ctx context.Context, all []Summary, near *spendModel, threads int) (*spendModel, bool, error) {
 	var rows []Summary
 	for _, s := range all {
 		if s.Repeats > 0 && s.Spend > 0 {
@@ -71,7 +85,11 @@ func fitSpend(ctx context.Context, all []Summary, threads int) (*spendModel, boo
 	at := func(a *amounts) objective {
 		return func(theta []float64) (float64, []float64) { return a.likelihood(theta, threads) }
 	}
-	o, err := maximise(ctx, [][]float64{{2, 1, 1}, {6, 2.5, 0.5}, {1, 0.5, 2}}, at(quick), at(full), float64(len(quick.x)), float64(len(rows)))
+	starts := [][]float64{{2, 1, 1}, {6, 2.5, 0.5}, {1, 0.5, 2}}
+	if near != nil {
+		starts = [][]float64{{near.p, near.q - 1, near.v / median}}
+	}
+	o, err := maximise(ctx, starts, at(quick), at(full), true, float64(len(quick.x)), float64(len(rows)))
 	if err != nil {
 		return nil, false, err
 	}

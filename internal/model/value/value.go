@@ -81,6 +81,8 @@ type Learner struct {
 	Correct, Alone func(power float64) model.Learner
 	Whether        func() model.Learner
 
+	Fits *Fits // shared by learners with the same makers of trees and the same Base; nil remembers nothing
+
 	Seed    uint64
 	Threads int
 }
@@ -104,31 +106,19 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 		return nil, err
 	}
 	m := &Model{base: l.Base, keep: d.keep}
+	key := fitKey{seed: l.Seed, power: l.Power}
+	if l.Fits != nil {
+		key.content = d.content()
+	}
 	for _, k := range l.Parts {
-		p := part{Kind: k}
-		switch k {
-		case Base:
-			if p.factor = l.Factor; p.factor == 0 {
-				p.factor = 1
-			}
-		case Poisson:
-			p.amount, err = l.plain(ctx, d, 1)
-		case Tweedie:
-			p.amount, err = l.plain(ctx, d, 1.5)
-		case TwoPart:
-			p.whether, p.amount, err = l.twoPart(ctx, d)
-		default:
-			err = fmt.Errorf("value: no part %q", k)
-		}
-		if err == nil && !p.alone() && l.Base == nil {
-			err = fmt.Errorf("value: %s wants a lifetime model", k)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if k != Base {
-			if p.factor, err = d.level(p); err != nil {
+		key.kind = k
+		p, ok := l.Fits.get(key)
+		if !ok {
+			if p, err = l.part(ctx, d, k); err != nil {
 				return nil, err
+			}
+			if k != Base { // which costs nothing, and is of its own learner
+				l.Fits.put(key, p)
 			}
 		}
 		m.parts = append(m.parts, p)
@@ -136,6 +126,33 @@ func (l Learner) Fit(ctx context.Context, x *table.Table, y model.Outcome, w []f
 	m.setHeader(rows)
 	m.h.Seconds = time.Since(began).Seconds()
 	return m, nil
+}
+
+// part fits one part.
+func (l Learner) part(ctx context.Context, d *data, k Kind) (p part, err error) {
+	p.Kind = k
+	if !p.alone() && l.Base == nil {
+		return p, fmt.Errorf("value: %s wants a lifetime model", k)
+	}
+	switch k {
+	case Base:
+		if p.factor = l.Factor; p.factor == 0 {
+			p.factor = 1
+		}
+		return p, nil
+	case Poisson:
+		p.amount, err = l.plain(ctx, d, 1)
+	case Tweedie:
+		p.amount, err = l.plain(ctx, d, 1.5)
+	case TwoPart:
+		p.whether, p.amount, err = l.twoPart(ctx, d)
+	default:
+		err = fmt.Errorf("value: no part %q", k)
+	}
+	if err == nil {
+		p.factor, err = d.level(p)
+	}
+	return p, err
 }
 
 // Bare is any learner, which does not see the three columns.
