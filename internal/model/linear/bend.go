@@ -2,7 +2,6 @@ package linear
 
 import (
 	"math"
-	"slices"
 )
 
 // bend is what a number's place among the training values tells beyond the number itself. With r(x) the share of training values below x and
@@ -37,13 +36,16 @@ func (t *number) setBend(v, w []float64) {
 	}
 	weight := make([]float64, bendSlots+1)
 	sum := 0.0
+	us := make([]float64, 0, len(v)) // of values that are there, in order
 	for i, x := range v {
 		if x == x {
 			wi := 1.0
 			if w != nil {
 				wi = w[i]
 			}
-			weight[int((t.bent(x)-lo)*scale)] += wi
+			u := t.bent(x)
+			us = append(us, u)
+			weight[int((u-lo)*scale)] += wi
 			sum += wi
 		}
 	}
@@ -71,15 +73,20 @@ func (t *number) setBend(v, w []float64) {
 	knot(bendSlots+1, sum)
 	// Moments of r and z together.
 	rr, rz, mean, total := 0.0, 0.0, 0.0, 0.0
+	rs := make([]float64, len(us))
+	for k, u := range us {
+		rs[k] = b.place(u)
+	}
 	each := func(f func(r, z, w float64)) {
+		k := 0
 		for i, x := range v {
 			if x == x {
 				wi := 1.0
 				if w != nil {
 					wi = w[i]
 				}
-				u := t.bent(x)
-				f(b.place(u), (u-t.mean)/t.sd, wi)
+				f(rs[k], (us[k]-t.mean)/t.sd, wi)
+				k++
 			}
 		}
 	}
@@ -97,7 +104,15 @@ func (t *number) setBend(v, w []float64) {
 
 // place returns r of a bent value.
 func (b *bend) place(u float64) float64 {
-	k, _ := slices.BinarySearch(b.x, u)
+	k, n := 0, len(b.x) // the first knot that is not below u lies in [k, k+n]
+	for n > 0 {
+		half := n >> 1
+		if b.x[k+half] < u {
+			k, n = k+half+1, n-half-1
+		} else {
+			n = half
+		}
+	}
 	switch {
 	case k == 0:
 		return b.share[0]
