@@ -87,6 +87,8 @@ type job struct {
 	address  string       // as the user gave it
 	file     *source.File // nil while many files wait
 	columns  []string
+	fields   []string // of JSON: columns that its first objects do not have
+	json     bool
 	stem     string
 	proposal *source.Proposal
 
@@ -263,10 +265,11 @@ func (s *Shop) open(j *job) error {
 	if j.address != "" {
 		path = j.address
 	}
-	file, err := source.Open(path, source.Options{Zone: s.Plan.Location(), Now: s.Now(), Threads: s.Threads})
+	file, err := source.Open(path, source.Options{Zone: s.Plan.Location(), Now: s.Now(), Threads: s.Threads, Fields: j.fields})
 	if err != nil {
 		return err
 	}
+	j.json = file.Format == source.JSON
 	j.file, j.address, j.path, j.columns, j.stem = file, path, file.Path, file.Columns, file.Stem()
 	return nil
 }
@@ -385,6 +388,9 @@ func (s *Shop) define(j *job, f LoadFlags, defs []plan.Dataset) error {
 		}
 	}
 	existing := findDataset(defs, name)
+	if err := s.leftOut(j, existing); err != nil {
+		return err
+	}
 	if existing != nil && !fits(*existing, j.columns) && f.Name == "" {
 		// Another table of the same role: it gets a name of its own.
 		name = stem(j.stem)
@@ -425,6 +431,54 @@ func (s *Shop) amongOthers(j *job, files int, err error) error {
 		hint += s.Lang.Pick("。", ". ") + e.Hint
 	}
 	return e.WithHint("%s", hint)
+}
+
+// leftOut opens a file of objects again with the dataset's columns that its first objects do not have: objects may leave fields out. So it is where the file has no
+// field that the dataset lacks, and has all that say who, when and how much; otherwise it is another table.
+func (s *Shop) leftOut(j *job, d *plan.Dataset) error {
+	if d == nil || !j.json || slices.ContainsFunc(j.columns, func(c string) bool { return d.Column(c) == nil }) {
+		return nil
+	}
+	missing := lacking(*d, j.columns)
+	for _, c := range missing {
+		if r := d.Column(c).Role; !soft(r) {
+			return nil
+		}
+	}
+	if missing == nil {
+		return nil
+	}
+	open := j.file != nil
+	if open {
+		j.file.Close()
+		j.file = nil
+	}
+	j.fields = missing
+	if err := s.open(j); err != nil {
+		return err
+	}
+	if !open {
+		j.file.Close()
+		j.file = nil
+	}
+	return nil
+}
+
+// newFields names the fields that came after the first rows and were left out, with their rows and what to do.
+func (s *Shop) newFields(d plan.Dataset, fields []source.FieldRows) []string {
+	if len(fields) == 0 {
+		return nil
+	}
+	var parts []string
+	for i, f := range fields {
+		if i == 8 {
+			parts = append(parts, "…")
+			break
+		}
+		parts = append(parts, fmt.Sprintf(s.Lang.Pick("%s（%d 行）", "%s (%d rows)"), f.Name, f.Rows))
+	}
+	return []string{fmt.Sprintf(s.Lang.Pick("文件开头没有、后面才出现的字段未读入：%[1]s；要读入，请在 kequn.yaml 的 %[2]s 中加上该列（如 %[3]s: {kind: text, role: attribute}），再重新加载此文件",
+		"fields that come after the file's first rows are not read: %[1]s; to read them, add them to %[2]s in kequn.yaml (as %[3]s: {kind: text, role: attribute}) and load the file again"), strings.Join(parts, ", "), d.Name, fields[0].Name)}
 }
 
 // unread names columns of a file that the plan's dataset does not have: they are not read, and that must not pass in silence.
@@ -614,6 +668,7 @@ func (s *Shop) loadFile(ctx context.Context, tx *store.Tx, j *job, loadedAt kequ
 	res.Rejected = counts.Rejected + unjoined + c.Rejected
 	res.Identical, res.Corrected = c.Identical, c.Corrected
 	res.Rejects = out.name()
+	res.Notes = append(res.Notes, s.newFields(j.def, counts.NewFields)...)
 	res.Reasons, res.Warnings = counts.Reasons, counts.Warnings
 	res.Why, res.Odd = tallies(counts.Reasons), tallies(counts.Warnings)
 	if unjoined > 0 {

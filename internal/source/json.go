@@ -64,6 +64,9 @@ func (f *File) openJSON(text []byte, final bool) error {
 			}
 		}
 	}
+	for _, field := range f.opt.Fields {
+		f.json.root.want(field)
+	}
 	var names []string
 	f.json.root.walk(func(n *jsonNode) {
 		if n.value || n.null && len(n.kids) == 0 {
@@ -85,6 +88,27 @@ func (f *File) openJSON(text []byte, final bool) error {
 		f.Notes = append(f.Notes, "the text is in "+f.Encoding)
 	}
 	return nil
+}
+
+// want makes a field a column that the first objects need not have.
+func (n *jsonNode) want(field string) {
+	found := false
+	n.walk(func(k *jsonNode) {
+		if k.path == field {
+			k.value, found = true, true
+		}
+	})
+	if found {
+		return
+	}
+	for name := range strings.SplitSeq(field, ".") {
+		kid := n.kid([]byte(name))
+		if kid == nil {
+			kid = n.add(name)
+		}
+		n = kid
+	}
+	n.value = true
 }
 
 // noObject refuses a file without a sound object among its first records.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -105,6 +106,14 @@ func TestJSONLateField(t *testing.T) {
 	}
 	if want := (Tally{Reason: LateField, Rows: 1, Line: sampleRows + 2}); len(counts.Warnings) != 1 || counts.Warnings[0] != want {
 		t.Errorf("warnings %+v, want %+v", counts.Warnings, want)
+	}
+	if want := []FieldRows{{"late", 1}, {"deep.x", 1}}; !slices.Equal(counts.NewFields, want) {
+		t.Errorf("new fields %+v, want %+v", counts.NewFields, want)
+	}
+	// Who names them reads them.
+	cells, _, counts, err := asText(t, write(t, "x.jsonl", b.String()), Options{Fields: []string{"late", "deep.x"}}, 0)
+	if err != nil || !slices.Equal(cells[sampleRows+2][:3], []string{"1", "2", "1"}) || len(counts.Warnings) != 0 || counts.NewFields != nil {
+		t.Errorf("cells %q, %+v, %v", cells[sampleRows+2], counts.Warnings, err)
 	}
 }
 

@@ -343,6 +343,9 @@ func (f *File) jsonSplitter(want wanted) func(*chunk) error {
 			}
 			if p.late {
 				c.odd = append(c.odd, finding{int32(sound), LateField})
+				for _, name := range p.fields {
+					c.late = addField(c.late, name, 1)
+				}
 			}
 			c.records = append(c.records, record)
 			c.from[sound], c.to[sound], c.lines[sound] = c.from[i], c.to[i], c.lines[i]

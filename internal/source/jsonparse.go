@@ -44,11 +44,19 @@ func (n *jsonNode) kid(name []byte) *jsonNode {
 	return nil
 }
 
-func (n *jsonNode) add(name string) *jsonNode {
-	k := &jsonNode{name: name, path: name, place: -1}
-	if n.path != "" {
-		k.path = n.path + "." + name
+// maxNewName is how long the name of an unknown field may be to be told: longer ones are data.
+const maxNewName = 60
+
+// dotted is the path of a field within an object.
+func dotted(path, name string) string {
+	if path != "" {
+		return path + "." + name
 	}
+	return name
+}
+
+func (n *jsonNode) add(name string) *jsonNode {
+	k := &jsonNode{name: name, path: dotted(n.path, name), place: -1}
 	n.kids = append(n.kids, k)
 	if n.index != nil {
 		n.index[name] = k
@@ -99,7 +107,8 @@ type jsonParser struct {
 	nodes    int  // learnt
 	cells    []span
 	record   int64
-	late     bool // the record has a field that is unknown
+	late     bool     // the record has a field that is unknown
+	fields   []string // those fields, a few of them
 	flaw     Reason
 	fieldMax int
 	key      []byte // of a key with escapes
@@ -116,7 +125,7 @@ var jsonClass = func() (t [256]uint8) {
 
 // parse reads the object text[from:to]. cells are filled; a flaw is the first thing that is wrong with the record.
 func (p *jsonParser) parse(from, to int) Reason {
-	p.end, p.late, p.flaw = to, false, ""
+	p.end, p.late, p.fields, p.flaw = to, false, p.fields[:0], ""
 	p.record++
 	i := p.space(from)
 	if i >= to || p.text[i] != '{' {
@@ -173,6 +182,7 @@ func (p *jsonParser) object(i int, node *jsonNode, depth int) (next int, ok bool
 			return i, false
 		}
 		var kid *jsonNode
+		unknown := ""
 		if node != nil {
 			name := p.text[from : next-1]
 			if escaped {
@@ -188,6 +198,9 @@ func (p *jsonParser) object(i int, node *jsonNode, depth int) (next int, ok bool
 					p.nodes++
 				} else {
 					p.late = true
+					if len(p.fields) < maxNewFields && len(name) <= maxNewName {
+						unknown = dotted(node.path, string(name))
+					}
 				}
 			}
 			if kid != nil {
@@ -200,7 +213,15 @@ func (p *jsonParser) object(i int, node *jsonNode, depth int) (next int, ok bool
 		if i = p.space(next); i >= p.end || p.text[i] != ':' {
 			return i, false
 		}
-		if i, ok = p.value(p.space(i+1), kid, depth); !ok {
+		i = p.space(i + 1)
+		if unknown != "" {
+			if i < p.end && p.text[i] == '{' {
+				kid = &jsonNode{path: unknown, place: -1} // its fields are the unknown ones
+			} else {
+				p.fields = append(p.fields, unknown)
+			}
+		}
+		if i, ok = p.value(i, kid, depth); !ok {
 			return i, false
 		}
 		if i = p.space(i); i >= p.end {

@@ -29,6 +29,7 @@ type chunk struct {
 	lines   []int64
 	flawed  []rejected
 	odd     []finding // what is odd about sound records as a whole
+	late    []FieldRows
 }
 
 // uncomputed is the cell of a formula that nobody has computed.
@@ -37,7 +38,7 @@ var uncomputed = span{math.MaxUint32, math.MaxUint32}
 // reset forgets the records of a chunk and keeps its memory.
 func (c *chunk) reset() {
 	c.cells, c.records, c.from, c.to, c.lines = c.cells[:0], c.records[:0], c.from[:0], c.to[:0], c.lines[:0]
-	c.flawed, c.odd = c.flawed[:0], c.odd[:0]
+	c.flawed, c.odd, c.late = c.flawed[:0], c.odd[:0], c.late[:0]
 	c.read, c.blank = 0, 0
 }
 
@@ -196,6 +197,9 @@ func (f *File) Read(ctx context.Context, schema []Column, batch func(*Batch) err
 			err = c.err
 		}
 		if err == nil {
+			for _, x := range c.late {
+				l.counts.NewFields = addField(l.counts.NewFields, x.Name, x.Rows)
+			}
 			err = l.take(ctx, c.work, c.read, c.blank, batch, reject)
 		}
 		if err != nil {

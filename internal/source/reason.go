@@ -1,6 +1,10 @@
 package source
 
-import "kequn"
+import (
+	"strings"
+
+	"kequn"
+)
 
 // Reason is why a row was rejected, or what is odd about one that was kept. It is a stable word for programs; Words has
 // it for people.
@@ -127,6 +131,29 @@ type Tally struct {
 	Line   int64 // of the first such row
 }
 
+// FieldRows counts the rows that have a field.
+type FieldRows struct {
+	Name string
+	Rows int64
+}
+
+// maxNewFields bounds the fields that are named. Objects with keys that are data have no end of them.
+const maxNewFields = 32
+
+// addField counts rows with a field.
+func addField(list []FieldRows, name string, rows int64) []FieldRows {
+	for i := range list {
+		if list[i].Name == name {
+			list[i].Rows += rows
+			return list
+		}
+	}
+	if len(list) == maxNewFields {
+		return list
+	}
+	return append(list, FieldRows{strings.Clone(name), rows})
+}
+
 // CurrencyRows counts the rows of one currency.
 type CurrencyRows struct {
 	Code string
@@ -140,5 +167,6 @@ type Counts struct {
 	Reasons              []Tally        // why rows were rejected: by schema column, then by reason; sums to Rejected
 	Warnings             []Tally        // oddities of rows that were kept, in the same order
 	Currencies           []CurrencyRows // of kept rows, most frequent first
+	NewFields            []FieldRows    // of JSON: what the first rows do not have, by first appearance; at most maxNewFields
 	SHA256               [32]byte       // of the file as stored: of exactly the bytes that were read
 }

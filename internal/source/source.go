@@ -44,6 +44,7 @@ type Options struct {
 	Encoding string         // "" detects; else utf-8, utf-16le, utf-16be, gb18030 or windows-1252
 	Dialect  *Dialect       // nil sniffs
 	Limits   Limits
+	Fields   []string // of JSON: columns though the first objects may not have them
 
 	nameAgain bool // a second column of one name gets a name of its own, instead of refusing the file
 }
