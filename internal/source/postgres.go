@@ -184,7 +184,8 @@ func (f *File) unreachable(err error) error {
 	case strings.Contains(s, "no such file"):
 		why = "there is no such socket"
 	case strings.Contains(s, "tls"), strings.Contains(s, "certificate"):
-		why = "no secure connection can be made"
+		return kequn.Errorf(kequn.KindInput, f.Path, "no secure connection can be made: the server has no TLS, or its certificate is not to be trusted for this host").
+			WithHint("sslrootcert=FILE names the certificate to trust, and the address must use the name that it stands for; sslmode=require encrypts without checking who answers")
 	}
 	return kequn.Errorf(kequn.KindInput, f.Path, "%s", why).WithHint("check host and port, and that the server runs; passwords come from PGPASSWORD or ~/.pgpass, TLS from sslmode")
 }

@@ -6,6 +6,14 @@ package sourcetest
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -25,12 +33,24 @@ const Password = "Geheim-93-kQ"
 
 // Postgres is a running server that listens on a socket in a folder of its own and nowhere else.
 type Postgres struct {
-	dir string
+	dir  string
+	port int // of TCP, 0 for none
 }
 
 // StartPostgres starts a server that ends with the test. Without the binaries of PostgreSQL (Debian: apt-get install
 // postgresql) the test is skipped. It sets PGPASSWORD for the test.
 func StartPostgres(t testing.TB) *Postgres {
+	t.Helper()
+	return startPostgres(t, false)
+}
+
+// StartPostgresTLS starts a server that listens on localhost too, with passwords and with a certificate of its own for the name localhost.
+func StartPostgresTLS(t testing.TB) *Postgres {
+	t.Helper()
+	return startPostgres(t, true)
+}
+
+func startPostgres(t testing.TB, tcp bool) *Postgres {
 	t.Helper()
 	bin := postgresBin()
 	if bin == "" {
@@ -63,8 +83,21 @@ func StartPostgres(t testing.TB) *Postgres {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		t.Skipf("initdb does not run here: %v\n%s", err, out)
 	}
+	p := &Postgres{dir: dir}
+	listen := []string{"-c", "listen_addresses="}
+	if tcp {
+		p.port = freePort(t)
+		cert, key := newCertificate(t, dir, "root")
+		if attr.Credential != nil {
+			if err := os.Chown(key, int(attr.Credential.Uid), int(attr.Credential.Gid)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		newCertificate(t, dir, "other")
+		listen = []string{"-c", "listen_addresses=127.0.0.1", "-c", "port=" + strconv.Itoa(p.port), "-c", "ssl=on", "-c", "ssl_cert_file=" + cert, "-c", "ssl_key_file=" + key}
+	}
 	var log bytes.Buffer
-	server := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=10", "-c", "timezone=Asia/Shanghai", "-c", "datestyle=German")
+	server := exec.Command(filepath.Join(bin, "postgres"), append(listen, "-D", data, "-k", dir, "-c", "fsync=off", "-c", "max_connections=10", "-c", "timezone=Asia/Shanghai", "-c", "datestyle=German")...)
 	server.SysProcAttr, server.Dir, server.Stdout, server.Stderr = attr, dir, &log, &log
 	if err := server.Start(); err != nil {
 		t.Skip("the server does not start: ", err)
@@ -80,7 +113,6 @@ func StartPostgres(t testing.TB) *Postgres {
 		}
 	})
 	t.Setenv("PGPASSWORD", Password)
-	p := &Postgres{dir: dir}
 	for range 200 {
 		if conn, err := pgconn.Connect(context.Background(), p.address("postgres")); err == nil {
 			conn.Close(context.Background())
@@ -97,7 +129,62 @@ func StartPostgres(t testing.TB) *Postgres {
 }
 
 func (p *Postgres) address(database string) string {
-	return "postgres://kequn@/" + database + "?host=" + url.QueryEscape(p.dir)
+	address := "postgres://kequn@/" + database + "?host=" + url.QueryEscape(p.dir)
+	if p.port != 0 {
+		address += "&port=" + strconv.Itoa(p.port)
+	}
+	return address
+}
+
+// TCP is the address of a table over TCP; host is localhost, or 127.0.0.1 for which the certificate does not stand. mode is the sslmode.
+func (p *Postgres) TCP(host, mode, table string) string {
+	return "postgres://kequn@" + host + ":" + strconv.Itoa(p.port) + "/postgres?sslmode=" + mode + "&table=" + url.QueryEscape(table)
+}
+
+// Certificate is the file of a certificate to trust: "root" is the server's, "other" another one.
+func (p *Postgres) Certificate(name string) string { return filepath.Join(p.dir, name+".crt") }
+
+// newCertificate writes a certificate for localhost that signs itself, and its key.
+func newCertificate(t testing.TB, dir, name string) (cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "kequn test " + name}, DNSNames: []string{"localhost"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	signed, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key = filepath.Join(dir, name+".crt"), filepath.Join(dir, name+".key")
+	for _, f := range []struct {
+		path, kind string
+		body       []byte
+		mode       os.FileMode
+	}{{cert, "CERTIFICATE", signed, 0o644}, {key, "PRIVATE KEY", secret, 0o600}} {
+		if err := os.WriteFile(f.path, pem.EncodeToMemory(&pem.Block{Type: f.kind, Bytes: f.body}), f.mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cert, key
+}
+
+func freePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Skip("no port is free: ", err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
 }
 
 // Address is what a user would write for a table or a query ("table", "public.orders").

@@ -17,6 +17,15 @@ func StartPostgres(t testing.TB) *Postgres {
 	return nil
 }
 
+// StartPostgresTLS skips the test.
+func StartPostgresTLS(t testing.TB) *Postgres { return StartPostgres(t) }
+
+// TCP is the address of a table over TCP.
+func (p *Postgres) TCP(host, mode, table string) string { return "" }
+
+// Certificate is the file of a certificate to trust.
+func (p *Postgres) Certificate(name string) string { return "" }
+
 // Address is what a user would write for a table or a query.
 func (p *Postgres) Address(what, value string) string { return "" }
 
