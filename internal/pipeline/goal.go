@@ -36,7 +36,7 @@ func (s *Shop) resolve(f GoalFlags) (plan.Goal, error) {
 			for i, x := range s.Plan.Goals {
 				names[i] = x.Name
 			}
-			return g, kequn.Errorf(kequn.KindUsage, "", "there is no goal %q", f.Goal).WithHint("goals are %s; or define one with --event, --sum, --count, --when, --next or --column", strings.Join(names, ", "))
+			return g, kequn.Errorf(kequn.KindUsage, "", s.Lang.Pick("没有名为 %q 的目标", "there is no goal %q"), f.Goal).WithHint(s.Lang.Pick("已有目标：%s；也可用 --event、--sum、--count、--when、--next 或 --column 定义一个", "goals are %s; or define one with --event, --sum, --count, --when, --next or --column"), strings.Join(names, ", "))
 		}
 		g = *found
 	}
@@ -44,7 +44,7 @@ func (s *Shop) resolve(f GoalFlags) (plan.Goal, error) {
 		g.Event, g.Sum, g.Count, g.When, g.Next, g.Column = f.Event, f.Sum, f.Count, f.When, f.Next, f.Column
 		g.Absent, g.Positive, g.Top, g.Fresh = f.Absent, f.Positive, 0, false
 	} else if f.Absent || f.Positive != "" {
-		return g, kequn.Errorf(kequn.KindUsage, "", "--absent goes with --event, --positive with --column")
+		return g, kequn.Errorf(kequn.KindUsage, "", "%s", s.Lang.Pick("--absent 须与 --event 同用，--positive 须与 --column 同用", "--absent goes with --event, --positive with --column"))
 	}
 	if f.Top != 0 {
 		g.Top = f.Top
@@ -69,7 +69,7 @@ func (s *Shop) resolve(f GoalFlags) (plan.Goal, error) {
 		g.Who = f.Who
 	}
 	if g.Event+g.Sum+g.Count+g.When+g.Next+g.Column == "" {
-		return g, kequn.Errorf(kequn.KindUsage, "", "which goal?").WithHint("name one of kequn.yaml, or define one: --event orders --within 90d")
+		return g, kequn.Errorf(kequn.KindUsage, "", "%s", s.Lang.Pick("哪个目标？", "which goal?")).WithHint("%s", s.Lang.Pick("给出 kequn.yaml 中的一个目标，或定义一个：--event orders --within 90d", "name one of kequn.yaml, or define one: --event orders --within 90d"))
 	}
 	if err := s.Plan.CheckGoal(g); err != nil {
 		// What was said on the command line is a mistake of use, not of the plan.

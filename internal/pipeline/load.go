@@ -398,8 +398,8 @@ func (s *Shop) define(j *job, f LoadFlags, defs []plan.Dataset) error {
 	}
 	if existing != nil && !f.says() && (f.As == "" || kequn.Role(f.As) == existing.Role) {
 		if missing := lacking(*existing, j.columns); missing != nil {
-			return kequn.Errorf(kequn.KindInput, j.path, "has no column %q, which dataset %q has in %s", missing[0], name, plan.FileName).
-				WithHint("its columns are %s; load it under another name with --name", strings.Join(j.columns, ", "))
+			return kequn.Errorf(kequn.KindInput, j.path, s.Lang.Pick("没有 %q 列，而 %[3]s 中的数据集 %[2]q 有这一列", "has no column %q, which dataset %q has in %s"), missing[0], name, plan.FileName).
+				WithHint(s.Lang.Pick("它的列有 %s；可用 --name 换一个名字载入", "its columns are %s; load it under another name with --name"), strings.Join(j.columns, ", "))
 		}
 		j.def, j.hints = *existing, s.unread(*existing, j.columns) // what the file alone looked like no longer matters
 		return nil
@@ -594,7 +594,7 @@ func (s *Shop) loadFile(ctx context.Context, tx *store.Tx, j *job, loadedAt kequ
 			return again(before), nil
 		}
 	}
-	if err := from.refuse(j); err != nil {
+	if err := from.refuse(j, s.Lang); err != nil {
 		return nil, err
 	}
 	cursor, err := from.next(ctx, j)

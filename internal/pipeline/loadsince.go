@@ -60,12 +60,12 @@ func (s *Shop) resume(j *job, kept plan.Dataset, since string) (r resumption, er
 }
 
 // refuse refuses to load rows a second time that nobody would recognise.
-func (r resumption) refuse(j *job) error {
+func (r resumption) refuse(j *job, l kequn.Lang) error {
 	if !r.blind {
 		return nil
 	}
-	return kequn.Errorf(kequn.KindInput, j.path, "was loaded before, has other rows now, and no id tells the new ones from the old ones: they would count twice").
-		WithHint("name the column that identifies a row with --id COL, or the one that says what is new with --since-column COL from the first load on")
+	return kequn.Errorf(kequn.KindInput, j.path, "%s", l.Pick("以前载入过，现在的行不同，又没有标识列可以区分新旧：会重复计算", "was loaded before, has other rows now, and no id tells the new ones from the old ones: they would count twice")).
+		WithHint("%s", l.Pick("用 --id COL 指明标识一行的列，或从第一次载入起用 --since-column COL 指明说明新旧的列", "name the column that identifies a row with --id COL, or the one that says what is new with --since-column COL from the first load on"))
 }
 
 // next is what the load leaves for the one after it: the column and its newest value in the snapshot that is read.
