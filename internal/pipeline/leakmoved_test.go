@@ -4,9 +4,13 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"kequn"
 	"kequn/internal/evaluate"
@@ -106,12 +110,101 @@ func TestHarmless(t *testing.T) {
 	}
 }
 
-// saidInFull tells findings in full, figures bit by bit.
-func saidInFull(found []Leak) (out []string) {
-	for _, l := range found {
-		out = append(out, strings.Join([]string{l.Column, l.Kind, l.EvidenceEN, l.EvidenceZH, bits(l.AUCWith), bits(l.AUCWithout)}, " | "))
+// loadedTwice is a workspace whose customers were loaded twice after the judging cutoff, with a tier that is marked as fixed and yet told each
+// time who had bought of late. If it does not move, it was dealt once and stays.
+func loadedTwice(t *testing.T, moves bool, threads int) *Shop {
+	t.Helper()
+	ctx, dir := context.Background(), t.TempDir()
+	s := kernel.NewStream(12)
+	var orders, early, late strings.Builder
+	orders.WriteString("order_id,customer,time,amount\n")
+	early.WriteString("customer,city,tier\n")
+	late.WriteString("customer,city,tier\n")
+	id := 0
+	for c := range 900 {
+		n, gap := 0, 10+60*s.Float64()
+		var first, again bool // bought in the forty days before each load
+		for day := 300 * s.Float64(); day < 400 && !s.Bool(0.08); day += gap * -math.Log(1-s.Float64()) {
+			id, n = id+1, n+1
+			first, again = first || day > 350 && day < 390, again || day > 358 && day < 398
+			fmt.Fprintf(&orders, "O%d,C%05d,%s,%.2f\n", id, (c*7919)%90000, time.Date(2024, 1, 1, 12, 0, 0, 0, time.UTC).Add(time.Duration(day*24)*time.Hour).Format(time.RFC3339), 5+50*s.Float64())
+		}
+		if n == 0 {
+			continue
+		}
+		tiers := []string{"basic", "plus"}
+		city, tier := string(rune('A'+s.Intn(5))), tiers[s.Intn(2)]
+		after := tier
+		if moves {
+			tier, after = tiers[0], tiers[0]
+			if first {
+				tier = tiers[1]
+			}
+			if again {
+				after = tiers[1]
+			}
+		}
+		fmt.Fprintf(&early, "C%05d,%s,%s\n", (c*7919)%90000, city, tier)
+		fmt.Fprintf(&late, "C%05d,%s,%s\n", (c*7919)%90000, city, after)
 	}
-	return out
+	for name, text := range map[string]string{"orders.csv": orders.String(), "early.csv": early.String(), "late.csv": late.String()} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := shopOptions(filepath.Join(dir, "shop"))
+	o.Threads = threads
+	shop, err := Create(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []LoadFlags{
+		{Files: []string{filepath.Join(dir, "orders.csv")}, As: "orders", Customer: "customer", Time: "time", Amount: "amount", ID: "order_id"},
+		{Files: []string{filepath.Join(dir, "early.csv")}, As: "customers", Customer: "customer", LoadedAt: "2025-01-25"},
+		{Files: []string{filepath.Join(dir, "late.csv")}, As: "customers", Customer: "customer", LoadedAt: "2025-02-02"},
+	} {
+		if _, err := shop.Load(ctx, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := shop.Close(); err != nil {
+		t.Fatal(err)
+	}
+	at := filepath.Join(dir, "shop", "kequn.yaml")
+	text, err := os.ReadFile(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	marked := regexp.MustCompile(`(?m)(^ +tier: +\{[^}]*)\}`).ReplaceAll(text, []byte("$1, fixed: true}"))
+	if string(marked) == string(text) {
+		t.Fatalf("no tier in the plan:\n%s", text)
+	}
+	if err := os.WriteFile(at, marked, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if shop, err = Open(o); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { shop.Close() })
+	return shop
+}
+
+func TestFixedThatChanged(t *testing.T) {
+	ctx := context.Background()
+	f := GoalFlags{Event: "orders", Within: "45d", Models: "linear"}
+	var told []string
+	for _, threads := range []int{1, 3} {
+		s := loadedTwice(t, true, threads)
+		_, err := s.Predict(ctx, f)
+		wantKind(t, err, kequn.KindInput, "tier: may know the outcome: it is marked as fixed")
+		told = append(told, fmt.Sprint(err))
+	}
+	if told[0] != told[1] {
+		t.Errorf("1 thread: %s\n3 threads: %s", told[0], told[1])
+	}
+	if p, err := loadedTwice(t, false, 2).Predict(ctx, f); err != nil || len(p.Leaks) > 0 {
+		t.Errorf("nothing changed: %v", err)
+	}
 }
 
 func bits(v *float64) string {
