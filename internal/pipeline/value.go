@@ -529,6 +529,9 @@ func (s *Shop) learnValue(ctx context.Context, t *study, models, prefer string) 
 	if err != nil {
 		return nil, err
 	}
+	if r.Overrule() {
+		t.notes = append(t.notes, fmt.Sprintf(s.Lang.Pick("自动组合按较早的数据选出，在评判期明显更差，因此选用 %s", "the blend chosen by earlier data was clearly worse in the judged period, so %s is chosen"), r.Chosen))
+	}
 	line, err := preferred(r, prefer)
 	if err != nil {
 		return nil, err

@@ -180,6 +180,9 @@ func (s *Shop) whyGoal(ctx context.Context, v *view, name, customer string) (*ex
 		return out, nil
 	}
 	reasons, err := explain.Reasons(m, x, 0, mostReasons, wordsOf(doc.Definitions))
+	if kequn.KindOf(err) == kequn.KindUsage { // a lifetime model alone: what it says of the customer is told beside
+		return out, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -93,11 +93,27 @@ func params(v []model.Value) map[string]float64 {
 func (r *Result) bestRung() string {
 	name, least := r.Models[0].Name, math.Inf(1)
 	for _, e := range r.Models {
-		if e.Failed == "" && e.Loss() < least {
+		if e.Failed == "" && e.Name != AutoName && e.Loss() < least {
 			name, least = e.Name, e.Loss()
 		}
 	}
 	return name
+}
+
+// Overrule chooses the rung with the least loss on the judged rows instead of auto, where it is better by more than two paired standard
+// errors. It is for rows of a later time than those that auto chose by: what had been good stays good only if the world stays. It tells
+// whether it did.
+func (r *Result) Overrule() bool {
+	best := r.Entry(r.bestRung())
+	if r.Chosen != AutoName || best == nil || best.Behind == nil || !(best.Behind.Loss < -2*best.Behind.SE) {
+		return false
+	}
+	r.Chosen = best.Name
+	for i := range r.Models {
+		r.Models[i].Behind = nil
+	}
+	r.compare()
+	return true
 }
 
 // compare sets how far each line is behind the chosen one, and the simplest rung that is not further behind than the noise.
