@@ -78,7 +78,7 @@ func (x *xray) weigh(ctx context.Context) ([]Leak, error) {
 			out = append(out, l)
 			continue
 		}
-		with, without := math.NaN(), math.NaN()
+		var with, without float64
 		var err error
 		if s, ok := x.apart[l.Column]; ok {
 			if with, err = x.skill(ctx, clean, s.with, nil); err != nil {

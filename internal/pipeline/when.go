@@ -74,8 +74,6 @@ type curves struct {
 
 func (c *curves) row(i int) []float64 { return c.s[i*len(c.edges) : (i+1)*len(c.edges)] }
 
-func (c *curves) n() int { return len(c.s) / max(1, len(c.edges)) }
-
 // within returns the chance of one within the horizon.
 func (c *curves) within(i int) float64 { return 1 - c.row(i)[len(c.edges)-1] }
 
@@ -176,7 +174,6 @@ type whenStudy struct {
 	gap     []float64 // customer's mean days between two
 	since   []float64 // days since the last one
 	y       []spell
-	names   []string
 	cutoffs []int32
 }
 
