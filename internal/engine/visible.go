@@ -5,13 +5,26 @@ import (
 	"kequn/internal/table"
 )
 
-// Visible returns the rows of a set that had happened and were known before a cutoff, in order: of each id the version known
-// last (of two known together, the one that arrived later), unless that version took the row back. It is what features look
-// back at, for those who need the rows themselves.
+// Visible returns the rows of a set that had happened and were known before a cutoff, in order: those of [Known] that had happened by then.
+// It is what features look back at, for those who need the rows themselves.
+func Visible(d *Dataset, set *table.Set, before kequn.Cutoff) []int32 {
+	rows := Known(d, set, before)
+	time, n := set.Rows.Column(TimeColumn).Int, 0
+	for _, r := range rows {
+		if time[r] < int64(before) {
+			rows[n] = r
+			n++
+		}
+	}
+	return rows[:n]
+}
+
+// Known returns the rows of a set that were known before an instant, whenever they happen, in order: of each id the version known last (of
+// two known together, the one that arrived later), unless that version took the row back.
 //
 // The set's rows hold TimeColumn; KnownColumn where the dataset is Late or Versioned; IDColumn, GoneColumn and SeqColumn where it
 // is Versioned: see [VisibleColumns].
-func Visible(d *Dataset, set *table.Set, before kequn.Cutoff) []int32 {
+func Known(d *Dataset, set *table.Set, before kequn.Instant) []int32 {
 	at := int64(before)
 	time := set.Rows.Column(TimeColumn).Int
 	known := time
@@ -20,8 +33,8 @@ func Visible(d *Dataset, set *table.Set, before kequn.Cutoff) []int32 {
 	}
 	rows := make([]int32, 0, len(time))
 	if !d.Versioned {
-		for r, t := range time {
-			if t < at && known[r] < at {
+		for r := range time {
+			if known[r] < at {
 				rows = append(rows, int32(r))
 			}
 		}
@@ -42,7 +55,7 @@ func Visible(d *Dataset, set *table.Set, before kequn.Cutoff) []int32 {
 		}
 		for r := lo; r < hi; r++ {
 			c := id.Code[r]
-			if time[r] < at && known[r] < at && gone[r] != 1 && (c < 0 || newest[c] == r+1) {
+			if known[r] < at && gone[r] != 1 && (c < 0 || newest[c] == r+1) {
 				rows = append(rows, r)
 			}
 		}

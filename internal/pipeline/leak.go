@@ -20,8 +20,12 @@ import (
 // With drop, suspects are left out of the study; else the first that nobody confirmed is an input error.
 func (s *Shop) leaks(ctx context.Context, t *study, confirmed []string, drop bool) ([]Leak, error) {
 	out := []Leak{}
+	written, err := s.writtenLater(ctx, t)
+	if err != nil {
+		return nil, err
+	}
 	for round := range leakRounds {
-		found, err := s.probe(ctx, t)
+		found, err := s.probe(ctx, t, written)
 		if err != nil {
 			return nil, err
 		}
@@ -88,13 +92,32 @@ func (s *Shop) leakProbe(t *study) evaluate.LeakProbe {
 	return evaluate.LeakProbe{X: t.panel.X, Y: t.y, W: t.weights(), Sparse: true, Learner: s.prober(), Seed: s.Seed, Threads: s.Threads}
 }
 
-func (s *Shop) probe(ctx context.Context, t *study) ([]evaluate.Leak, error) {
+// unclocked returns the features that no clock guards.
+func (t *study) unclocked() *table.Table {
 	x := &table.Table{}
 	for i, f := range t.defs {
 		if unguarded(f) {
 			x.Columns = append(x.Columns, t.panel.X.Columns[i])
 		}
 	}
+	return x
+}
+
+// writtenLater finds attributes that were written after the cutoffs at which they count. What else is learnt from makes no difference to
+// that, so that it is found out once.
+func (s *Shop) writtenLater(ctx context.Context, t *study) ([]evaluate.Leak, error) {
+	x := t.unclocked()
+	if len(x.Columns) == 0 || t.y.Task == kequn.Multiclass {
+		return nil, nil
+	}
+	late := futureDates(x, t.defs)
+	moved, err := s.moved(ctx, t, late)
+	return append(late, moved...), err
+}
+
+// probe weighs what was written later, and looks for what else knows the outcome.
+func (s *Shop) probe(ctx context.Context, t *study, written []evaluate.Leak) ([]evaluate.Leak, error) {
+	x := t.unclocked()
 	if len(x.Columns) == 0 || t.y.Task == kequn.Multiclass {
 		return nil, nil
 	}
@@ -105,12 +128,9 @@ func (s *Shop) probe(ctx context.Context, t *study) ([]evaluate.Leak, error) {
 		return nil, err
 	}
 	// What says why comes before what only says how much.
-	late := futureDates(x, t.defs, nil)
-	moved, err := s.moved(ctx, t, late)
+	still := slices.DeleteFunc(slices.Clone(written), func(l evaluate.Leak) bool { return x.Column(l.Column) == nil })
+	late, err := evaluate.WeighLeaks(ctx, p, still)
 	if err != nil {
-		return nil, err
-	}
-	if late, err = evaluate.WeighLeaks(ctx, p, append(late, moved...)); err != nil {
 		return nil, err
 	}
 	late = slices.DeleteFunc(late, harmless)
@@ -151,11 +171,11 @@ func (s *Shop) probeID(ctx context.Context, t *study) ([]evaluate.Leak, error) {
 
 // futureDates names attributes that are dates of the past (days since …) and yet lie after cutoffs at which they count as known:
 // they were written down later than their known-at time says.
-func futureDates(x *table.Table, defs []query.Feature, known []evaluate.Leak) []evaluate.Leak {
+func futureDates(x *table.Table, defs []query.Feature) []evaluate.Leak {
 	var out []evaluate.Leak
 	for _, c := range x.Columns {
 		i := slices.IndexFunc(defs, func(f query.Feature) bool { return f.Name == c.Name })
-		if c.Kind != table.Number || defs[i].Unit != "days" || slices.ContainsFunc(known, func(l evaluate.Leak) bool { return l.Column == c.Name }) {
+		if c.Kind != table.Number || defs[i].Unit != "days" {
 			continue
 		}
 		after, filled := 0, 0

@@ -120,15 +120,20 @@ func (r *valueRows) part(ctx context.Context, p int, ask kequn.Cutoff, from, to 
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	rows := part.Sets[0].Rows
-	code := r.codes(rows.Columns[r.value])
+	set := &part.Sets[0]
+	code := r.codes(set.Rows.Columns[r.value])
 	past, future = &nextitem.History{}, &nextitem.History{}
+	then := byCustomer{rows: engine.Known(r.def, set, ask)}
+	var now byCustomer
+	if to > from {
+		now.rows = engine.Known(r.def, set, latestInstant)
+	}
 	var pick picker
 	for c := range part.Customer.Len() {
-		lo, hi := part.Sets[0].Start[c], part.Sets[0].Start[c+1]
-		r.add(past, &pick, rows, code, lo, hi, ask, kequn.NoTime, ask)
+		end := set.Start[c+1]
+		r.add(past, &pick, set.Rows, code, then.until(end), kequn.NoTime, ask)
 		if to > from {
-			r.add(future, &pick, rows, code, lo, hi, latestInstant, from, to)
+			r.add(future, &pick, set.Rows, code, now.until(end), from, to)
 		}
 	}
 	return part.Customer, past, future, nil
@@ -137,44 +142,37 @@ func (r *valueRows) part(ctx context.Context, p int, ask kequn.Cutoff, from, to 
 // latestInstant is after everything.
 const latestInstant = kequn.Instant(1<<63 - 1)
 
-// picker is scratch memory for one customer's rows.
-type picker struct {
-	code   []int32
-	time   []kequn.Instant
-	known  []kequn.Instant
-	visit  []int32
-	newest map[int32]int32 // id → row
+// byCustomer deals rows of a partition, which are in order, to one customer after the other.
+type byCustomer struct {
+	rows []int32
+	next int
 }
 
-// add appends a customer's rows in [from, to) that count when asked at by: known before it, of each id the newest version, none taken back,
-// nothing given back.
-func (r *valueRows) add(h *nextitem.History, k *picker, rows *table.Table, code []int32, lo, hi int32, by, from, to kequn.Instant) {
+// until returns the rows before end that were not dealt yet.
+func (b *byCustomer) until(end int32) []int32 {
+	from := b.next
+	for b.next < len(b.rows) && b.rows[b.next] < end {
+		b.next++
+	}
+	return b.rows[from:b.next]
+}
+
+// picker is scratch memory for one customer's rows.
+type picker struct {
+	code  []int32
+	time  []kequn.Instant
+	known []kequn.Instant
+	visit []int32
+}
+
+// add appends those of a customer's rows that happened in [from, to), but nothing given back.
+func (r *valueRows) add(h *nextitem.History, k *picker, rows *table.Table, code, own []int32, from, to kequn.Instant) {
 	time, known := rows.Columns[0].Int, rows.Columns[1].Int
 	k.code, k.time, k.known, k.visit = k.code[:0], k.time[:0], k.known[:0], k.visit[:0]
-	if r.def.Versioned {
-		if k.newest == nil {
-			k.newest = map[int32]int32{}
-		}
-		clear(k.newest)
-		id, seq := rows.Columns[2].Code, rows.Columns[4].Int
-		for i := lo; i < hi; i++ {
-			if id[i] < 0 || known[i] >= int64(by) {
-				continue
-			}
-			if old, ok := k.newest[id[i]]; !ok || known[i] > known[old] || known[i] == known[old] && seq[i] > seq[old] {
-				k.newest[id[i]] = i
-			}
-		}
-	}
 	visit, last := int32(-1), int32(-1)
-	for i := lo; i < hi; i++ {
-		if time[i] < int64(from) || time[i] >= int64(to) || known[i] >= int64(by) {
+	for _, i := range own {
+		if time[i] < int64(from) || time[i] >= int64(to) {
 			continue
-		}
-		if r.def.Versioned {
-			if id := rows.Columns[2].Code[i]; id >= 0 && k.newest[id] != i || rows.Columns[3].Int[i] == 1 {
-				continue
-			}
 		}
 		if code[i] < 0 || r.amount >= 0 && rows.Columns[r.amount].Float(int(i)) <= 0 {
 			continue
@@ -284,15 +282,16 @@ func (r *valueRows) all(ctx context.Context, ask kequn.Cutoff, rows int64, seed 
 		if err != nil {
 			return nil, nil, err
 		}
-		t := part.Sets[0].Rows
-		code := r.codes(t.Columns[r.value])
+		set := &part.Sets[0]
+		code := r.codes(set.Rows.Columns[r.value])
+		then := byCustomer{rows: engine.Known(r.def, set, ask)}
 		for c := range part.Customer.Len() {
 			name := part.Customer.String(c)
-			lo, hi := part.Sets[0].Start[c], part.Sets[0].Start[c+1]
-			if lo == hi || share < 1 && kernel.HashUnit(seed^kernel.ID("sample"), name) >= share {
+			own := then.until(set.Start[c+1])
+			if set.Start[c] == set.Start[c+1] || share < 1 && kernel.HashUnit(seed^kernel.ID("sample"), name) >= share {
 				continue
 			}
-			r.add(out, &pick, t, code, lo, hi, ask, kequn.NoTime, ask)
+			r.add(out, &pick, set.Rows, code, own, kequn.NoTime, ask)
 			names = append(names, strings.Clone(name))
 		}
 	}

@@ -99,35 +99,11 @@ func (c *Choice) Margin(x *table.Table) ([]float64, error) {
 
 // Attribute implements [model.Attributor]: the contributions of the main member, 0 for columns that it does not use.
 func (c *Choice) Attribute(x *table.Table, class int) (base float64, phi []float64, err error) {
-	a, ok := c.Main().(model.Attributor)
-	if !ok {
-		return 0, nil, kequn.Errorf(kequn.KindUsage, "", "%s has no contributions", c.Main().Header().Family)
-	}
-	base, part, err := a.Attribute(x, class)
-	if err != nil {
-		return 0, nil, err
-	}
-	to, have, n := c.places(), len(c.Main().Header().Columns), x.NRows()
-	phi = make([]float64, n*len(c.h.Columns))
-	for i := range n {
-		for j := range have {
-			phi[i*len(c.h.Columns)+to[j]] = part[i*have+j]
-		}
-	}
-	return base, phi, nil
+	return model.AttributeInner(c.Main(), c.h.Columns, x, class)
 }
 
 // Importance implements [model.Importancer]: that of the main member.
-func (c *Choice) Importance() []float64 {
-	out := make([]float64, len(c.h.Columns))
-	if a, ok := c.Main().(model.Importancer); ok {
-		to := c.places()
-		for j, v := range a.Importance() {
-			out[to[j]] = v
-		}
-	}
-	return out
-}
+func (c *Choice) Importance() []float64 { return model.ImportanceInner(c.Main(), c.h.Columns) }
 
 // Rules implements [model.Ruler]: those of the main member, nil if it has none.
 func (c *Choice) Rules(lang kequn.Lang) []string {
@@ -135,16 +111,6 @@ func (c *Choice) Rules(lang kequn.Lang) []string {
 		return r.Rules(lang)
 	}
 	return nil
-}
-
-// places returns where the main member's columns lie among those of the whole.
-func (c *Choice) places() []int {
-	cols := c.Main().Header().Columns
-	to := make([]int, len(cols))
-	for j, col := range cols {
-		to[j] = slices.IndexFunc(c.h.Columns, func(a model.Column) bool { return a.Name == col.Name })
-	}
-	return to
 }
 
 // Encode implements [model.Model]: names, weights and calibrations, then each member as a model file of its own.

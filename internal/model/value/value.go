@@ -445,44 +445,11 @@ func (m *Model) Margin(x *table.Table) ([]float64, error) {
 
 // Attribute implements [model.Attributor]: the contributions of the part that explains.
 func (m *Model) Attribute(x *table.Table, class int) (float64, []float64, error) {
-	a, ok := m.main().(model.Attributor)
-	if !ok {
-		return 0, nil, kequn.Errorf(kequn.KindUsage, "", "%s has no contributions", m.main().Header().Family)
-	}
-	base, some, err := a.Attribute(x, class)
-	if err != nil {
-		return 0, nil, err
-	}
-	to, have, n := m.places(), len(m.main().Header().Columns), x.NRows()
-	phi := make([]float64, n*len(m.h.Columns))
-	for i := range n {
-		for j := range have {
-			phi[i*len(m.h.Columns)+to[j]] = some[i*have+j]
-		}
-	}
-	return base, phi, nil
+	return model.AttributeInner(m.main(), m.h.Columns, x, class)
 }
 
 // Importance implements [model.Importancer]: that of the part that explains.
-func (m *Model) Importance() []float64 {
-	out := make([]float64, len(m.h.Columns))
-	if a, ok := m.main().(model.Importancer); ok {
-		to := m.places()
-		for j, v := range a.Importance() {
-			out[to[j]] = v
-		}
-	}
-	return out
-}
-
-func (m *Model) places() []int {
-	cols := m.main().Header().Columns
-	to := make([]int, len(cols))
-	for j, c := range cols {
-		to[j] = slices.IndexFunc(m.h.Columns, func(a model.Column) bool { return a.Name == c.Name })
-	}
-	return to
-}
+func (m *Model) Importance() []float64 { return model.ImportanceInner(m.main(), m.h.Columns) }
 
 // Encode implements [model.Model].
 func (m *Model) Encode(w io.Writer) error {
